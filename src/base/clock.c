@@ -1,0 +1,26 @@
+#include "base/clock.h"
+
+#include <time.h>
+
+#define FOREVER_S 3.2e9
+
+uint64_t el_clock_ns(void)
+{
+    struct timespec ts;
+    (void)clock_gettime(CLOCK_MONOTONIC, &ts); /* cannot fail for this clock on Linux */
+    return (uint64_t)ts.tv_sec * EL_NS_PER_S + (uint64_t)ts.tv_nsec + 1;
+}
+
+double el_clock_unix(void)
+{
+    struct timespec ts;
+    (void)clock_gettime(CLOCK_REALTIME, &ts);
+    return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
+
+uint64_t el_clock_deadline(double seconds)
+{
+    if (seconds >= FOREVER_S)
+        return 0;
+    return el_clock_ns() + (uint64_t)(seconds * 1e9);
+}

@@ -1,0 +1,493 @@
+#include "bind/conn.h"
+
+#include <errno.h>
+#include <lauxlib.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "bind/address.h"
+#include "bind/args.h"
+#include "bind/fault.h"
+
+#define SEND_PIECES 16
+#define SEND_PIECE_MAX ((size_t)1 << 30)
+
+static struct el_lconn *to_conn(lua_State *L, int arg)
+{
+    void *p = lua_touserdata(L, arg);
+    if (p == NULL || !lua_getmetatable(L, arg))
+        return NULL;
+    int same = lua_rawequal(L, -1, lua_upvalueindex(2));
+    lua_pop(L, 1);
+    return same ? p : NULL;
+}
+
+struct el_lconn *el_conn_check(lua_State *L, const char *op)
+{
+    struct el_lconn *lc = to_conn(L, 1);
+    if (lc == NULL)
+        el_fault_argument(L, op, 0, "connection");
+    return lc;
+}
+
+/* --- failures ----------------------------------------------------------------------------- */
+
+/* [-0, +1] */
+static const char *push_address(lua_State *L, struct el_lconn *lc)
+{
+    char text[EL_ADDRESS_TEXT_MAX];
+    if (lua_getiuservalue(L, 1, EL_CONN_UV_ADDRESS) == LUA_TSTRING)
+        return lua_tostring(L, -1);
+    lua_pop(L, 1);
+    if (lc->peer.sin6_family == 0)
+        return lua_pushliteral(L, "tcp://?");
+    el_address_of_socket((struct sockaddr *)&lc->peer, text, sizeof(text));
+    return lua_pushfstring(L, "tcp://%s", text);
+}
+
+/* [-0, +1] Pushes a message of its own, or nil for the code's text. */
+const char *el_conn_push_message(lua_State *L, struct el_lconn *lc, const char *op,
+                                 int err)
+{
+    char number[32];
+    switch (err) {
+    case EL_ETIMEOUT:
+        (void)snprintf(number, sizeof(number), "%.10g", lc->timeout_s);
+        return lua_pushfstring(L, "timeout after %s s", number);
+    case EL_ELIMIT:
+        return lua_pushfstring(L, "more than max_buffer (%I bytes) would be needed",
+                               (LUAI_UACINT)lc->max_buffer);
+    case EL_EEOF:
+        return lua_pushliteral(L, "the peer ended in the middle of what was awaited");
+    case EL_EBUSY:
+        return lua_pushfstring(L, "another task already waits in this connection's %s",
+                               op);
+    default:
+        lua_pushnil(L);
+        return NULL;
+    }
+}
+
+int el_conn_raise(lua_State *L, struct el_lconn *lc, const char *op, int err)
+{
+    struct el_fault f = {.code = err, .op = op};
+    luaL_checkstack(L, 8, NULL);
+    f.address = push_address(L, lc);
+    f.message = el_conn_push_message(L, lc, op, err);
+    if (lc->conn != NULL && lc->conn->rx.len > 0) {
+        f.received = el_buf_data(&lc->conn->rx);
+        f.received_len = lc->conn->rx.len;
+    } else {
+        f.received = "";
+    }
+    el_fault_raise(L, &f);
+}
+
+/* --- life --------------------------------------------------------------------------------- */
+
+static void close_owned(struct el_owned *o)
+{
+    struct el_lconn *lc =
+        (struct el_lconn *)((char *)o - offsetof(struct el_lconn, owned));
+    if (lc->dial != NULL) {
+        el_dial_cancel(lc->dial);
+        lc->dial = NULL;
+    }
+    if (lc->conn != NULL)
+        el_conn_close(lc->conn, false);
+    if (lc->stream != NULL)
+        lc->stream->ops->close(lc->stream, false);
+    lc->stream = NULL;
+}
+
+struct el_lconn *el_conn_create(lua_State *L, struct el_ctx *ctx)
+{
+    struct el_lconn *lc = lua_newuserdatauv(L, sizeof(*lc), 1);
+    memset(lc, 0, sizeof(*lc));
+    lc->ctx = ctx;
+    lc->timeout_s = ctx->timeout_s;
+    lc->max_buffer = EL_DEFAULT_MAX_BUFFER;
+    luaL_setmetatable(L, EL_CONN_NAME);
+    return lc;
+}
+
+static void copy_socket_address(struct sockaddr_in6 *to, const struct sockaddr_storage *sa)
+{
+    memcpy(to, sa, sizeof(*to)); /* the longer of the two families */
+}
+
+int el_conn_attach(struct el_lconn *lc, struct el_stream *stream, const char *name,
+                   const char *address)
+{
+    struct sockaddr_storage sa;
+    char text[EL_ADDRESS_TEXT_MAX] = "tcp://";
+    if (stream->ops->local_address(stream, &sa) == 0)
+        copy_socket_address(&lc->local, &sa);
+    if (stream->ops->peer_address(stream, &sa) == 0)
+        copy_socket_address(&lc->peer, &sa);
+    struct el_transcript *t = el_transcript_new(name);
+    if (t == NULL) {
+        stream->ops->close(stream, false);
+        return -ENOMEM;
+    }
+    struct el_scope *scope = el_sched_scope(&lc->ctx->sched);
+    if (scope->recording) {
+        if (address == NULL && lc->peer.sin6_family != 0)
+            el_address_of_socket((struct sockaddr *)&lc->peer, text + 6, sizeof(text) - 6);
+        el_transcript_set_address(t, address != NULL ? address : text);
+    }
+    int err = el_conn_new(&lc->ctx->loop, stream, lc->max_buffer, t, &lc->conn);
+    if (err != 0)
+        return err;
+    el_scope_record(&lc->ctx->sched, t);
+    el_scope_own(&lc->ctx->sched, &lc->owned, close_owned);
+    return 0;
+}
+
+static int conn_gc(lua_State *L)
+{
+    struct el_lconn *lc = lua_touserdata(L, 1);
+    el_scope_disown(&lc->owned);
+    close_owned(&lc->owned);
+    if (lc->conn != NULL)
+        el_conn_free(lc->conn);
+    lc->conn = NULL;
+    free(lc->detail);
+    lc->detail = NULL;
+    return 0;
+}
+
+static int conn_close(lua_State *L)
+{
+    struct el_lconn *lc = el_conn_check(L, "close");
+    el_scope_disown(&lc->owned);
+    close_owned(&lc->owned);
+    lua_settop(L, 1);
+    return 1;
+}
+
+static int conn_reset(lua_State *L)
+{
+    struct el_lconn *lc = el_conn_check(L, "reset");
+    el_scope_disown(&lc->owned);
+    if (lc->conn != NULL)
+        el_conn_close(lc->conn, true);
+    lua_settop(L, 1);
+    return 1;
+}
+
+/* --- waiting ------------------------------------------------------------------------------ */
+
+static struct el_wait *wait_of(struct el_await *a)
+{
+    return (struct el_wait *)((char *)a - offsetof(struct el_wait, await));
+}
+
+static void on_done(struct el_await *a, int status)
+{
+    el_wait_wake(wait_of(a), status);
+}
+
+static void withdraw_read(struct el_wait *w)
+{
+    struct el_lconn *lc = w->source;
+    el_conn_reader_leave(lc->conn, &w->await);
+}
+
+struct el_conn *el_conn_open(lua_State *L, struct el_lconn *lc, const char *op)
+{
+    if (lc->conn == NULL || !el_conn_is_open(lc->conn))
+        el_conn_raise(L, lc, op, EL_ECLOSED);
+    return lc->conn;
+}
+
+int el_conn_read_wait(lua_State *L, struct el_lconn *lc, const char *op,
+                      const struct el_await *what, lua_KFunction k)
+{
+    struct el_wait *w = el_wait_begin(L, &lc->ctx->sched, op);
+    w->await = *what;
+    w->await.done = on_done;
+    w->await.deadline_ns = el_clock_deadline(lc->timeout_s);
+    w->source = lc;
+    w->withdraw = withdraw_read;
+    int verdict = el_conn_await(lc->conn, &w->await);
+    if (verdict < 0)
+        el_conn_raise(L, lc, op, verdict);
+    if (verdict > 0)
+        w->status = 0;
+    return el_wait_yield(L, w, k);
+}
+
+int el_conn_read_result(lua_State *L, struct el_lconn *lc, const char *op,
+                        const struct el_wait *w)
+{
+    if (w->status < 0)
+        el_conn_raise(L, lc, op, w->status);
+    return 0;
+}
+
+/* --- recv --------------------------------------------------------------------------------- */
+
+#define RECV_DEFAULT 4096
+
+/* [-0, +1] Some bytes, or "" at the proper end. */
+static int push_some(lua_State *L, struct el_lconn *lc, size_t max)
+{
+    struct el_conn *c = lc->conn;
+    if (c->rx.len == 0) {
+        if (c->rx_end != EL_EEOF)
+            el_conn_raise(L, lc, "recv", c->rx_end);
+        lua_pushliteral(L, "");
+        return 1;
+    }
+    size_t n = c->rx.len < max ? c->rx.len : max;
+    lua_pushlstring(L, el_buf_data(&c->rx), n);
+    el_conn_consume(c, n);
+    return 1;
+}
+
+static int recv_rest(lua_State *L, int status, lua_KContext ctx)
+{
+    struct el_wait *w = (struct el_wait *)ctx;
+    struct el_lconn *lc = lua_touserdata(L, 1);
+    (void)status;
+    el_conn_read_result(L, lc, "recv", w);
+    return push_some(L, lc, (size_t)lua_tointeger(L, 2));
+}
+
+/* conn:recv([max=4096]) -> 1 to max bytes, or "" once the peer has finished sending */
+static int conn_recv(lua_State *L)
+{
+    struct el_lconn *lc = el_conn_check(L, "recv");
+    lua_Integer max = RECV_DEFAULT;
+    if (!lua_isnoneornil(L, 2))
+        max = el_args_integer(L, 2, "recv", "whole number of bytes", 1);
+    struct el_conn *c = el_conn_open(L, lc, "recv");
+    if (c->rx.len > 0 || el_conn_ended(c))
+        return push_some(L, lc, (size_t)max);
+    lua_settop(L, 1);
+    lua_pushinteger(L, max);
+    struct el_await some = {.ready = el_conn_ready_some};
+    return el_conn_read_wait(L, lc, "recv", &some, recv_rest);
+}
+
+/* --- send --------------------------------------------------------------------------------- */
+
+static int send_rest(lua_State *L, int status, lua_KContext ctx);
+
+static void withdraw_send(struct el_wait *w)
+{
+    struct el_lconn *lc = w->source;
+    el_conn_writer_leave(lc->conn, &w->await);
+}
+
+/* Fills bufs from argument *arg at *offset on; returns how many. */
+static unsigned gather(lua_State *L, int arg, size_t offset, uv_buf_t *bufs)
+{
+    unsigned n = 0;
+    int top = lua_gettop(L);
+    for (; arg <= top && n < SEND_PIECES; arg++, offset = 0) {
+        size_t len;
+        const char *data = lua_tolstring(L, arg, &len);
+        size_t left = len - offset;
+        if (left > SEND_PIECE_MAX)
+            left = SEND_PIECE_MAX; /* a uv_buf_t holds no more than an unsigned tells */
+        if (left > 0)
+            bufs[n++] = uv_buf_init((char *)data + offset, (unsigned)left);
+        if (left < len - offset)
+            break;
+    }
+    return n;
+}
+
+/* Moves (*arg, *offset) on by `taken` bytes, and past what is empty. */
+static void advance(lua_State *L, int *arg, size_t *offset, size_t taken)
+{
+    int top = lua_gettop(L);
+    for (; *arg <= top; (*arg)++, *offset = 0) {
+        size_t left = (size_t)lua_rawlen(L, *arg) - *offset;
+        if (taken < left) {
+            *offset += taken;
+            return;
+        }
+        taken -= left;
+    }
+}
+
+/* Sends from (arg, offset) on. `w` is the wait that has our turn among the writers, or
+ * NULL as long as nothing had to wait. */
+static int send_from(lua_State *L, struct el_lconn *lc, struct el_wait *w, int arg,
+                     size_t offset)
+{
+    struct el_conn *c = lc->conn;
+    for (;;) {
+        uv_buf_t bufs[SEND_PIECES];
+        size_t taken;
+        unsigned n = gather(L, arg, offset, bufs);
+        if (n == 0)
+            break;
+        int err = el_conn_try_send(c, w != NULL ? &w->await : NULL, bufs, n, &taken);
+        if (err != 0) {
+            if (w != NULL)
+                el_conn_writer_leave(c, &w->await);
+            el_conn_raise(L, lc, "send", err);
+        }
+        advance(L, &arg, &offset, taken);
+        if (taken > 0)
+            continue;
+        if (w == NULL) {
+            w = el_wait_begin(L, &lc->ctx->sched, "send");
+            w->source = lc;
+            w->withdraw = withdraw_send;
+            w->await.done = on_done;
+        }
+        w->await.deadline_ns = el_clock_deadline(lc->timeout_s);
+        err = el_conn_await_send(c, &w->await, bufs[0].base, bufs[0].len, &taken);
+        if (err != 0)
+            el_conn_raise(L, lc, "send", err);
+        advance(L, &arg, &offset, taken);
+        w->arg = arg;
+        w->offset = offset;
+        w->status = 1;
+        return el_wait_yield(L, w, send_rest);
+    }
+    if (w != NULL)
+        el_conn_writer_leave(c, &w->await);
+    lua_settop(L, 1);
+    return 1;
+}
+
+static int send_rest(lua_State *L, int status, lua_KContext ctx)
+{
+    struct el_wait *w = (struct el_wait *)ctx;
+    struct el_lconn *lc = lua_touserdata(L, 1);
+    (void)status;
+    if (w->status < 0) {
+        el_conn_writer_leave(lc->conn, &w->await);
+        el_conn_read_result(L, lc, "send", w);
+    }
+    w->suspended = false;
+    return send_from(L, lc, w, w->arg, w->offset);
+}
+
+/* conn:send(data, ...) -> conn, once every byte of every string has been handed over */
+int el_conn_send(lua_State *L)
+{
+    struct el_lconn *lc = el_conn_check(L, "send");
+    int top = lua_gettop(L);
+    for (int i = 2; i <= top; i++) {
+        int type = lua_type(L, i);
+        if (type == LUA_TNUMBER)
+            lua_tolstring(L, i, NULL); /* turns it into a string, in place */
+        else if (type != LUA_TSTRING)
+            el_fault_argument(L, "send", i, "string");
+    }
+    el_conn_open(L, lc, "send");
+    return send_from(L, lc, NULL, 2, 0);
+}
+
+/* --- the rest ----------------------------------------------------------------------------- */
+
+/* conn:shutdown() -> conn: no more will be sent, receiving goes on */
+static int conn_shutdown(lua_State *L)
+{
+    struct el_lconn *lc = el_conn_check(L, "shutdown");
+    int err = el_conn_shutdown(el_conn_open(L, lc, "shutdown"));
+    if (err != 0)
+        el_conn_raise(L, lc, "shutdown", err);
+    lua_settop(L, 1);
+    return 1;
+}
+
+/* conn:timeout(seconds) -> conn: the limit of every later wait */
+static int conn_timeout(lua_State *L)
+{
+    struct el_lconn *lc = el_conn_check(L, "timeout");
+    lc->timeout_s = el_args_seconds(L, 2, "timeout");
+    lua_settop(L, 1);
+    return 1;
+}
+
+/* conn:unread() -> the received bytes that were not consumed */
+static int conn_unread(lua_State *L)
+{
+    struct el_lconn *lc = el_conn_check(L, "unread");
+    if (lc->conn != NULL && lc->conn->rx.len > 0)
+        lua_pushlstring(L, el_buf_data(&lc->conn->rx), lc->conn->rx.len);
+    else
+        lua_pushliteral(L, "");
+    return 1;
+}
+
+static int conn_starttls(lua_State *L)
+{
+    el_conn_check(L, "starttls");
+    el_fault_usage(L, "starttls", "TLS is not available in this version");
+}
+
+static int conn_index(lua_State *L)
+{
+    struct el_lconn *lc = lua_touserdata(L, 1);
+    lua_pushvalue(L, 2);
+    if (lua_rawget(L, lua_upvalueindex(2)) != LUA_TNIL)
+        return 1;
+    const char *key = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "";
+    if (strcmp(key, "peer") == 0 && lc->peer.sin6_family != 0)
+        el_address_push_socket(L, (struct sockaddr *)&lc->peer);
+    else if (strcmp(key, "local_address") == 0 && lc->local.sin6_family != 0)
+        el_address_push_socket(L, (struct sockaddr *)&lc->local);
+    else
+        lua_pushnil(L);
+    return 1;
+}
+
+static int conn_tostring(lua_State *L)
+{
+    struct el_lconn *lc = el_conn_check(L, "tostring");
+    bool open = lc->conn != NULL && el_conn_is_open(lc->conn);
+    const char *address = push_address(L, lc);
+    lua_pushfstring(L, "connection (%s%s)", address, open ? "" : ", closed");
+    return 1;
+}
+
+static const luaL_Reg methods[] = {
+    {"send", el_conn_send},         {"recv", conn_recv},         {"close", conn_close},
+    {"reset", conn_reset},          {"shutdown", conn_shutdown}, {"timeout", conn_timeout},
+    {"unread", conn_unread},        {"starttls", conn_starttls}, {NULL, NULL},
+};
+
+static const luaL_Reg metamethods[] = {
+    {"__gc", conn_gc},
+    {"__close", conn_close},
+    {"__tostring", conn_tostring},
+    {NULL, NULL},
+};
+
+void el_conn_register(lua_State *L, struct el_ctx *ctx)
+{
+    luaL_newmetatable(L, EL_CONN_NAME);
+    int mt = lua_gettop(L);
+    const luaL_Reg *const tables[] = {methods, el_conn_file_methods, el_conn_data_methods};
+    lua_newtable(L);
+    for (int i = 0; i < 3; i++) {
+        lua_pushlightuserdata(L, ctx);
+        lua_pushvalue(L, mt);
+        luaL_setfuncs(L, tables[i], EL_CONN_UPVALUES);
+    }
+    lua_pushlightuserdata(L, ctx);
+    lua_pushvalue(L, mt + 1);
+    lua_pushcclosure(L, conn_index, 2);
+    lua_setfield(L, mt, "__index");
+    lua_pop(L, 1);
+    lua_pushlightuserdata(L, ctx);
+    lua_pushvalue(L, mt);
+    luaL_setfuncs(L, metamethods, EL_CONN_UPVALUES);
+    lua_pop(L, 1);
+    lua_pushlightuserdata(L, ctx);
+    lua_pushcclosure(L, el_conn_connect, 1);
+    lua_setfield(L, -2, "connect");
+}

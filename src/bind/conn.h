@@ -1,0 +1,81 @@
+/* conn.h - connections as scripts hold them: userdata "echolot.conn" over an el_conn.
+ * Created closed; its __gc closes. One thread: the Lua state's. */
+#ifndef EL_BIND_CONN_H
+#define EL_BIND_CONN_H
+
+#include <lauxlib.h>
+#include <lua.h>
+#include <netinet/in.h>
+
+#include "bind/ctx.h"
+#include "bind/scope.h"
+#include "net/conn.h"
+#include "net/dial.h"
+
+#define EL_CONN_NAME "echolot.conn"
+
+/* Each method of a connection is a closure over these. */
+#define EL_CONN_UPVALUES 2 /* the context, the metatable */
+
+/* User values. */
+#define EL_CONN_UV_ADDRESS 1 /* canonical text of whom it was connected to; nil: accepted */
+
+struct el_lconn {
+    struct el_ctx *ctx;
+    struct el_conn *conn; /* NULL until connected */
+    struct el_dial *dial; /* while connecting */
+    struct el_stream *stream; /* dialled, not attached yet */
+    char *detail;             /* what the dial had to say of its failure */
+    struct el_owned owned;
+    double timeout_s;
+    size_t max_buffer;
+    struct sockaddr_in6 peer, local; /* either family; zero where unknown */
+};
+
+/* [-0, +0, raises] The connection at index 1, else a `usage` error of `op`. */
+struct el_lconn *el_conn_check(lua_State *L, const char *op);
+
+/* [-0, +1, memory] Pushes a new connection, closed. */
+struct el_lconn *el_conn_create(lua_State *L, struct el_ctx *ctx);
+
+/* Gives it a connected stream. `name` may be NULL; `address` is what reports call it.
+ * 0 or a negative errno. */
+int el_conn_attach(struct el_lconn *lc, struct el_stream *stream, const char *name,
+                   const char *address) __attribute__((warn_unused_result));
+
+/* [-0, +0, raises] Raises what `err` means for this connection, with the bytes that have
+ * come and were not consumed. */
+int el_conn_raise(lua_State *L, struct el_lconn *lc, const char *op, int err)
+    __attribute__((noreturn));
+
+/* [-0, +0, raises] Its el_conn; raises `usage` where it is closed. */
+struct el_conn *el_conn_open(lua_State *L, struct el_lconn *lc, const char *op);
+
+/* [-0, +1, memory] Pushes a message that says more than the code's text, else nil. */
+const char *el_conn_push_message(lua_State *L, struct el_lconn *lc, const char *op,
+                                 int err);
+
+/* [-0, +k, raises] Waits until what->ready holds, under the connection's timeout, then
+ * returns what `k` does, called with the wait as its context: see el_conn_read_result. */
+int el_conn_read_wait(lua_State *L, struct el_lconn *lc, const char *op,
+                      const struct el_await *what, lua_KFunction k);
+
+/* [-0, +0, raises] Raises what ended the wait, if that was no success. Returns 0. */
+int el_conn_read_result(lua_State *L, struct el_lconn *lc, const char *op,
+                        const struct el_wait *w);
+
+/* [-0, +0, raises] The options that connections and listeners share, at index `arg`. */
+void el_conn_options(lua_State *L, int arg, const char *op, struct el_lconn *lc,
+                     struct el_dial_options *dial, struct sockaddr_storage *bind);
+
+/* Methods that read and write as a file does; those of packed data. */
+extern const luaL_Reg el_conn_file_methods[];
+extern const luaL_Reg el_conn_data_methods[];
+
+int el_conn_connect(lua_State *L);
+int el_conn_send(lua_State *L);
+
+/* [-0, +0, memory] The metatable; adds `connect` to the table on top. */
+void el_conn_register(lua_State *L, struct el_ctx *ctx);
+
+#endif

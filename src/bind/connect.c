@@ -1,0 +1,171 @@
+/* echolot.connect: options, the dial, and what its failure says. */
+#include <lauxlib.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "bind/address.h"
+#include "bind/args.h"
+#include "bind/conn.h"
+#include "bind/fault.h"
+
+static const char *const option_names[] = {
+    "timeout", "tls", "bind", "nodelay", "family", "max_buffer", "name", NULL,
+};
+
+static void bind_option(lua_State *L, const char *op, struct el_dial_options *dial,
+                        struct sockaddr_storage *bind)
+{
+    size_t n;
+    char host[64];
+    const char *text = lua_tolstring(L, -1, &n);
+    if (lua_type(L, -1) != LUA_TSTRING)
+        el_fault_argument(L, op, lua_gettop(L), "local address as option 'bind'");
+    /* "127.0.0.2" or "127.0.0.2:4000": the port is seldom given. */
+    struct el_address a;
+    const char *why;
+    if (el_address_parse(text, n, true, &a, &why) != 0 || a.scheme != EL_TCP) {
+        if (el_address_from_parts(text, n, 0, true, &a, &why) != 0)
+            el_fault_usage(L, op, "bad local address '%s': %s", text, why);
+    }
+    if (a.host_len >= sizeof(host))
+        el_fault_usage(L, op, "bad local address '%s': not a numeric address", text);
+    memcpy(host, a.host, a.host_len);
+    host[a.host_len] = '\0';
+    struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)(void *)bind;
+    memset(bind, 0, sizeof(*bind));
+    if (uv_ip4_addr(host, a.port, (struct sockaddr_in *)(void *)bind) != 0 &&
+        uv_ip6_addr(host, a.port, in6) != 0)
+        el_fault_usage(L, op, "bad local address '%s': not a numeric address", text);
+    dial->bind = (struct sockaddr *)bind;
+    if (dial->family == AF_UNSPEC)
+        dial->family = bind->ss_family;
+}
+
+static void family_option(lua_State *L, const char *op, struct el_dial_options *dial)
+{
+    const char *family = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "";
+    if (strcmp(family, "ipv4") == 0)
+        dial->family = AF_INET;
+    else if (strcmp(family, "ipv6") == 0)
+        dial->family = AF_INET6;
+    else
+        el_fault_usage(L, op, "option 'family' is \"ipv4\" or \"ipv6\"");
+}
+
+void el_conn_options(lua_State *L, int arg, const char *op, struct el_lconn *lc,
+                     struct el_dial_options *dial, struct sockaddr_storage *bind)
+{
+    el_args_options(L, arg, op, option_names);
+    luaL_checkstack(L, 4, NULL);
+    if (el_args_option(L, arg, "timeout") != LUA_TNIL)
+        lc->timeout_s = el_args_seconds(L, lua_gettop(L), op);
+    if (el_args_option(L, arg, "max_buffer") != LUA_TNIL)
+        lc->max_buffer = (size_t)el_args_integer(L, lua_gettop(L), op,
+                                                 "count of bytes as option 'max_buffer'", 1);
+    lua_pop(L, 2);
+    if (el_args_option(L, arg, "nodelay") != LUA_TNIL)
+        dial->nodelay = lua_toboolean(L, -1);
+    if (el_args_option(L, arg, "family") != LUA_TNIL)
+        family_option(L, op, dial);
+    lua_pop(L, 2);
+    if (el_args_option(L, arg, "bind") != LUA_TNIL)
+        bind_option(L, op, dial, bind);
+    if (el_args_option(L, arg, "tls") != LUA_TNIL && lua_toboolean(L, -1))
+        el_fault_usage(L, op, "TLS is not available in this version");
+    if (el_args_option(L, arg, "name") != LUA_TNIL && lua_type(L, -1) != LUA_TSTRING)
+        el_fault_argument(L, op, lua_gettop(L), "string as option 'name'");
+    lua_pop(L, 3);
+}
+
+/* What connect keeps at index 1 while it waits: the connection; 2 its address, 3 its
+ * name or nil. */
+static void on_dialled(void *arg, int status, const char *detail, struct el_stream *stream)
+{
+    struct el_wait *w = arg;
+    struct el_lconn *lc = w->source;
+    lc->dial = NULL;
+    if (status != 0)
+        lc->detail = strdup(detail);
+    else
+        lc->stream = stream;
+    el_wait_wake(w, status);
+}
+
+static void withdraw_dial(struct el_wait *w)
+{
+    struct el_lconn *lc = w->source;
+    if (lc->dial != NULL)
+        el_dial_cancel(lc->dial);
+    lc->dial = NULL;
+}
+
+static int connect_failed(lua_State *L, struct el_lconn *lc, int err)
+{
+    struct el_fault f = {.code = err, .op = "connect"};
+    luaL_checkstack(L, 8, NULL);
+    f.address = lua_tostring(L, 2);
+    const char *text = el_conn_push_message(L, lc, "connect", err);
+    if (text == NULL)
+        text = el_err_text(err);
+    if (lc->detail == NULL)
+        f.message = text;
+    else if (err == EL_ERESOLVE)
+        f.message = lua_pushstring(L, lc->detail);
+    else if (strchr(lc->detail, ',') != NULL || strstr(f.address, lc->detail) == NULL)
+        f.message = lua_pushfstring(L, "%s (tried %s)", text, lc->detail);
+    else
+        f.message = text;
+    el_fault_raise(L, &f);
+}
+
+static int connect_rest(lua_State *L, int status, lua_KContext ctx)
+{
+    struct el_wait *w = (struct el_wait *)ctx;
+    struct el_lconn *lc = lua_touserdata(L, 1);
+    int err = w->status;
+    (void)status;
+    if (err == 0) {
+        struct el_stream *stream = lc->stream;
+        lc->stream = NULL;
+        err = el_conn_attach(lc, stream, lua_tostring(L, 3), lua_tostring(L, 2));
+    }
+    if (err != 0)
+        return connect_failed(L, lc, err);
+    lua_settop(L, 1);
+    return 1;
+}
+
+/* connect(address [, options]), connect(host, port [, options]) -> connection */
+int el_conn_connect(lua_State *L)
+{
+    struct el_ctx *ctx = el_ctx_of(L);
+    struct el_dial_options dial = {.family = AF_UNSPEC, .nodelay = true};
+    struct sockaddr_storage bind;
+    struct el_address address;
+    int next;
+    lua_settop(L, 3);
+    el_address_check(L, 1, "connect", false, &address, &next);
+    if (address.scheme != EL_TCP)
+        el_fault_usage(L, "connect", "%s addresses are not available in this version",
+                       el_address_scheme_name(address.scheme));
+    struct el_lconn *lc = el_conn_create(L, ctx);
+    lua_pushvalue(L, 4);
+    lua_setiuservalue(L, 5, EL_CONN_UV_ADDRESS);
+    el_conn_options(L, next, "connect", lc, &dial, &bind);
+    el_args_option(L, next, "name");
+    /* The view in `address` stays valid: its text stays at index 1 until the dial has begun,
+     * which copies it. */
+    struct el_wait *w = el_wait_begin(L, &ctx->sched, "connect");
+    dial.deadline_ns = el_clock_deadline(lc->timeout_s);
+    w->source = lc;
+    w->withdraw = withdraw_dial;
+    int err = el_dial_start(&ctx->loop, &address, &dial, on_dialled, w, &lc->dial);
+    lua_replace(L, 3); /* name */
+    lua_replace(L, 1); /* connection */
+    lua_replace(L, 2); /* address */
+    if (err != 0)
+        return connect_failed(L, lc, err);
+    return el_wait_yield(L, w, connect_rest);
+}

@@ -1,0 +1,97 @@
+#include <lauxlib.h>
+#include <signal.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "bind/address.h"
+#include "bind/args.h"
+#include "bind/conn.h"
+#include "bind/ctx.h"
+#include "bind/fault.h"
+#include "bind/json.h"
+#include "bind/listener.h"
+#include "bind/task.h"
+#include "bind/text.h"
+
+#define CTX_NAME "echolot.ctx"
+
+static int ctx_gc(lua_State *L)
+{
+    struct el_ctx *ctx = lua_touserdata(L, 1);
+    if (ctx->sched.closing)
+        return 0;
+    ctx->sched.closing = true;
+    el_loop_fini(&ctx->loop);
+    return 0;
+}
+
+struct el_ctx *el_ctx_get(lua_State *L)
+{
+    lua_getfield(L, LUA_REGISTRYINDEX, CTX_NAME);
+    struct el_ctx *ctx = lua_touserdata(L, -1);
+    lua_pop(L, 1);
+    return ctx;
+}
+
+static struct el_ctx *create_ctx(lua_State *L)
+{
+    struct el_ctx *ctx = lua_newuserdatauv(L, sizeof(*ctx), 0);
+    memset(ctx, 0, sizeof(*ctx));
+    ctx->sched.closing = true; /* until there is a loop to be closed */
+    if (luaL_newmetatable(L, CTX_NAME)) {
+        lua_pushcfunction(L, ctx_gc);
+        lua_setfield(L, -2, "__gc");
+    }
+    lua_setmetatable(L, -2);
+    int err = el_loop_init(&ctx->loop);
+    if (err != 0)
+        el_fault_raise(L, &(struct el_fault){.code = err, .op = "require"});
+    lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
+    lua_State *main_thread = lua_tothread(L, -1);
+    lua_pop(L, 1);
+    el_sched_init(&ctx->sched, main_thread, &ctx->loop);
+    ctx->timeout_s = EL_DEFAULT_TIMEOUT_S;
+    lua_setfield(L, LUA_REGISTRYINDEX, CTX_NAME);
+    return ctx;
+}
+
+/* core.set_timeout(seconds): what connections made from now on begin with */
+static int set_timeout(lua_State *L)
+{
+    el_ctx_of(L)->timeout_s = el_args_seconds(L, 1, "timeout");
+    return 0;
+}
+
+static const luaL_Reg functions[] = {
+    {"set_timeout", set_timeout},
+    {NULL, NULL},
+};
+
+int luaopen_echolot_core(lua_State *L)
+{
+    struct sigaction act;
+    /* A peer that has gone shall be an error of one call, not the end of the program; a
+     * host that has a handler of its own keeps it. */
+    if (sigaction(SIGPIPE, NULL, &act) == 0 && act.sa_handler == SIG_DFL)
+        (void)signal(SIGPIPE, SIG_IGN);
+    struct el_ctx *ctx = el_ctx_get(L);
+    if (ctx != NULL)
+        return luaL_error(L, "echolot.core is opened once in a Lua state");
+    ctx = create_ctx(L);
+    lua_newtable(L);
+    lua_pushlightuserdata(L, ctx);
+    luaL_setfuncs(L, functions, 1);
+    luaopen_echolot_error(L);
+    lua_setfield(L, -2, "error");
+    el_task_register(L, &ctx->sched);
+    ctx->sched.root = el_scope_new(L, &ctx->sched, false);
+    ctx->sched.outside_scope = ctx->sched.root;
+    lua_setfield(L, -2, "root");
+    el_address_register(L);
+    el_conn_register(L, ctx);
+    el_listener_register(L, ctx);
+    el_json_register(L);
+    el_text_register(L);
+    el_coroutine_install(L, &ctx->sched);
+    return 1;
+}

@@ -1,0 +1,11 @@
+/* json.h - JSON for Lua: encode and decode, by jansson. Stateless. */
+#ifndef EL_BIND_JSON_H
+#define EL_BIND_JSON_H
+
+#include <lua.h>
+
+/* [-0, +0, memory] Adds the table `json` to the table on top: encode(value), decode(text),
+ * array(t) and null. */
+void el_json_register(lua_State *L);
+
+#endif

@@ -1,0 +1,163 @@
+#include "bind/sched.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "bind/fault.h"
+#include "bind/task.h"
+
+static char mark;
+
+void *el_sched_mark(void)
+{
+    return &mark;
+}
+
+void el_sched_init(struct el_sched *s, lua_State *L, struct el_loop *loop)
+{
+    memset(s, 0, sizeof(*s));
+    s->L = L;
+    s->loop = loop;
+}
+
+struct el_scope *el_sched_scope(const struct el_sched *s)
+{
+    return s->current != NULL ? s->current->scope : s->outside_scope;
+}
+
+void el_sched_ready(struct el_sched *s, struct el_task *t)
+{
+    if (t->queued)
+        return;
+    t->queued = true;
+    t->next_ready = NULL;
+    if (s->ready_last != NULL)
+        s->ready_last->next_ready = t;
+    else
+        s->ready_first = t;
+    s->ready_last = t;
+}
+
+static struct el_task *next_ready(struct el_sched *s)
+{
+    struct el_task *t = s->ready_first;
+    s->ready_first = t->next_ready;
+    if (s->ready_first == NULL)
+        s->ready_last = NULL;
+    t->queued = false;
+    return t;
+}
+
+static void resume(struct el_sched *s, struct el_task *t)
+{
+    int count = 0;
+    int nargs = t->started ? 0 : lua_gettop(t->co) - 1;
+    t->started = true;
+    t->wait.suspended = false;
+    s->current = t;
+    s->running = t->co;
+    s->carried = true;
+    int status = lua_resume(t->co, s->L, nargs, &count);
+    s->current = NULL;
+    s->running = NULL;
+    if (status == LUA_YIELD && t->wait.suspended)
+        lua_pop(t->co, count);
+    else
+        el_task_ended(t, status, count);
+}
+
+struct el_wait *el_wait_begin(lua_State *L, struct el_sched *s, const char *op)
+{
+    struct el_wait *w;
+    struct el_task *t = s->current;
+    if (t != NULL) {
+        if (L != s->running || !s->carried || !lua_isyieldable(L))
+            el_fault_usage(L, op,
+                           "cannot wait here, where Lua cannot yield (inside a sort "
+                           "comparator, a gsub callback, a finalizer, require, ...)");
+        if (t->cancelled)
+            el_fault_raise(L, &(struct el_fault){.code = EL_ECANCELLED, .op = op});
+        w = &t->wait;
+    } else {
+        if (s->driving || s->closing)
+            el_fault_usage(L, op, "cannot wait here: the loop is already running");
+        w = &s->outside;
+    }
+    memset(w, 0, sizeof(*w));
+    w->sched = s;
+    w->task = t;
+    w->status = 1;
+    return w;
+}
+
+void el_wait_wake(struct el_wait *w, int status)
+{
+    struct el_sched *s = w->sched;
+    if (w->status <= 0 || s->closing)
+        return;
+    w->status = status;
+    if (!w->suspended || w->task == NULL)
+        return;
+    /* At once only from the loop itself: elsewhere the caller is not done yet. */
+    if (s->driving && s->current == NULL && !w->task->queued)
+        resume(s, w->task);
+    else
+        el_sched_ready(s, w->task);
+}
+
+int el_wait_yield(lua_State *L, struct el_wait *w, lua_KFunction k)
+{
+    if (w->status <= 0)
+        return k(L, LUA_OK, (lua_KContext)w);
+    if (w->task == NULL) {
+        int err = el_sched_drive(L, w->sched, w);
+        if (err != 0) {
+            if (w->withdraw != NULL)
+                w->withdraw(w);
+            w->status = err;
+        }
+        return k(L, LUA_OK, (lua_KContext)w);
+    }
+    w->suspended = true;
+    lua_pushlightuserdata(L, &mark);
+    return lua_yieldk(L, 1, (lua_KContext)w, k);
+}
+
+/* Those that are ready now; what they make ready has its turn after the loop's. */
+static void run_ready(struct el_sched *s)
+{
+    struct el_task *last = s->ready_last;
+    while (s->ready_first != NULL) {
+        struct el_task *t = next_ready(s);
+        bool was_last = t == last;
+        resume(s, t);
+        if (was_last)
+            break;
+    }
+}
+
+int el_sched_drive(lua_State *L, struct el_sched *s, struct el_wait *w)
+{
+    int err = 0;
+    lua_State *outer = s->L;
+    assert(!s->driving && s->current == NULL);
+    s->driving = true;
+    s->L = L; /* tasks are resumed on top of this thread's C stack */
+    while (w->status > 0 && !s->interrupted) {
+        run_ready(s);
+        if (w->status <= 0)
+            break;
+        uv_run_mode mode = s->ready_first != NULL ? UV_RUN_NOWAIT : UV_RUN_ONCE;
+        int alive = uv_run(&s->loop->uv, mode);
+        if (!alive && s->ready_first == NULL && w->status > 0) {
+            err = EL_EUSAGE;
+            break;
+        }
+    }
+    if (s->interrupted && w->status > 0)
+        err = EL_ECANCELLED;
+    s->L = outer;
+    s->driving = false;
+    return err;
+}

@@ -1,0 +1,266 @@
+/* Scopes: what a test opened, so that it ends with nothing left open. */
+#include <lauxlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "bind/fault.h"
+#include "bind/scope.h"
+#include "bind/task.h"
+
+static void push_owned(struct el_owned **list, struct el_owned *o)
+{
+    o->next = *list;
+    o->link = list;
+    if (o->next != NULL)
+        o->next->link = &o->next;
+    *list = o;
+}
+
+void el_scope_own_task(struct el_scope *scope, struct el_task *t,
+                       void (*close)(struct el_owned *))
+{
+    t->scope = scope;
+    t->owned.close = close;
+    push_owned(&scope->tasks, &t->owned);
+}
+
+void el_scope_own(struct el_sched *s, struct el_owned *o, void (*close)(struct el_owned *))
+{
+    o->close = close;
+    push_owned(&el_sched_scope(s)->resources, o);
+}
+
+void el_scope_disown(struct el_owned *o)
+{
+    if (o->link == NULL)
+        return;
+    *o->link = o->next;
+    if (o->next != NULL)
+        o->next->link = o->link;
+    o->next = NULL;
+    o->link = NULL;
+}
+
+void el_scope_record(struct el_sched *s, struct el_transcript *t)
+{
+    struct el_scope *scope = el_sched_scope(s);
+    if (!scope->recording)
+        return;
+    struct el_transcript **slot =
+        &scope->transcripts[scope->transcript_count++ % EL_SCOPE_TRANSCRIPTS];
+    el_transcript_unref(*slot);
+    *slot = el_transcript_ref(t);
+}
+
+struct el_scope *el_scope_new(lua_State *L, struct el_sched *s, bool recording)
+{
+    struct el_scope *scope = lua_newuserdatauv(L, sizeof(*scope), 0);
+    memset(scope, 0, sizeof(*scope));
+    scope->sched = s;
+    scope->recording = recording;
+    scope->failure_ref = LUA_NOREF;
+    luaL_setmetatable(L, EL_SCOPE_NAME);
+    /* Tasks point at their scope: it stays until it has been closed. */
+    lua_pushvalue(L, -1);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, scope);
+    return scope;
+}
+
+static struct el_scope *check_scope(lua_State *L)
+{
+    return luaL_checkudata(L, 1, EL_SCOPE_NAME);
+}
+
+static void close_all(struct el_owned **list)
+{
+    while (*list != NULL) {
+        struct el_owned *o = *list;
+        el_scope_disown(o);
+        o->close(o);
+    }
+}
+
+/* scope:spawn(f, ...) -> task, which belongs to this scope instead of the caller's. */
+static int scope_spawn(lua_State *L)
+{
+    struct el_scope *scope = check_scope(L);
+    if (scope->closed)
+        el_fault_usage(L, "spawn", "the scope has ended");
+    lua_remove(L, 1);
+    return el_task_spawn(L, scope->sched, scope);
+}
+
+static int finish_close(lua_State *L, struct el_scope *scope)
+{
+    if (scope->closed) {
+        close_all(&scope->resources);
+        lua_pushnil(L);
+        lua_rawsetp(L, LUA_REGISTRYINDEX, scope);
+    }
+    if (scope->failure_ref == LUA_NOREF)
+        return 0;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, scope->failure_ref);
+    luaL_unref(L, LUA_REGISTRYINDEX, scope->failure_ref);
+    scope->failure_ref = LUA_NOREF;
+    return el_task_push_failure(L, lua_touserdata(L, -1));
+}
+
+static int close_rest(lua_State *L, int status, lua_KContext ctx)
+{
+    struct el_wait *w = (struct el_wait *)ctx;
+    struct el_scope *scope = check_scope(L);
+    (void)status;
+    scope->drained = NULL;
+    if (w->status < 0 && w->status != EL_EUSAGE)
+        el_fault_raise(L, &(struct el_fault){.code = w->status, .op = "close"});
+    return finish_close(L, scope);
+}
+
+static void withdraw_drain(struct el_wait *w)
+{
+    struct el_scope *scope = w->source;
+    scope->drained = NULL;
+}
+
+static int wait_drained(lua_State *L, struct el_scope *scope)
+{
+    if (scope->tasks == NULL)
+        return finish_close(L, scope);
+    struct el_wait *w = el_wait_begin(L, scope->sched, "close");
+    w->source = scope;
+    w->withdraw = withdraw_drain;
+    scope->drained = w;
+    return el_wait_yield(L, w, close_rest);
+}
+
+/* scope:close() -> nil, or the error and traceback of the first task that failed unseen.
+ * Cancels its tasks, waits until they have ended, then closes what is still open. */
+static int scope_close(lua_State *L)
+{
+    struct el_scope *scope = check_scope(L);
+    lua_settop(L, 1);
+    scope->closed = true;
+    for (struct el_owned *o = scope->tasks; o != NULL; o = o->next)
+        o->close(o);
+    return wait_drained(L, scope);
+}
+
+/* scope:join() -> as close, but its tasks are waited for, not cancelled. */
+static int scope_join(lua_State *L)
+{
+    struct el_scope *scope = check_scope(L);
+    lua_settop(L, 1);
+    return wait_drained(L, scope);
+}
+
+static void set_data(lua_State *L, const struct el_transcript_event *e)
+{
+    luaL_Buffer b;
+    if (e->head_len + e->tail_len == 0)
+        return;
+    luaL_buffinit(L, &b);
+    luaL_addlstring(&b, e->head, e->head_len);
+    luaL_addlstring(&b, e->tail, e->tail_len);
+    luaL_pushresult(&b);
+    lua_setfield(L, -2, "data");
+    if (e->omitted > 0) {
+        lua_pushinteger(L, (lua_Integer)e->omitted);
+        lua_setfield(L, -2, "omitted");
+        lua_pushinteger(L, (lua_Integer)e->head_len);
+        lua_setfield(L, -2, "omitted_after");
+    }
+}
+
+struct reader {
+    lua_State *L;
+    const char *peer;
+    const char *address;
+    int id;
+};
+
+static void push_event(const struct el_transcript_event *e, void *arg)
+{
+    static const char *const names[] = {
+        [EL_DIR_SEND] = "send",   [EL_DIR_RECV] = "recv",   [EL_DIR_OPEN] = "open",
+        [EL_DIR_EOF] = "eof",     [EL_DIR_CLOSE] = "close", [EL_DIR_RESET] = "reset",
+        [EL_DIR_SHUTDOWN] = "shutdown",
+    };
+    struct reader *r = arg;
+    lua_State *L = r->L;
+    lua_createtable(L, 0, 6);
+    lua_pushnumber(L, (double)e->t_ns / 1e9);
+    lua_setfield(L, -2, "t");
+    lua_pushstring(L, names[e->dir]);
+    lua_setfield(L, -2, "dir");
+    lua_pushinteger(L, r->id);
+    lua_setfield(L, -2, "conn");
+    lua_pushstring(L, r->peer);
+    lua_setfield(L, -2, "peer");
+    lua_pushstring(L, r->address);
+    lua_setfield(L, -2, "address");
+    set_data(L, e);
+    lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
+}
+
+/* scope:transcript() -> list of events {t, dir, peer, address, conn, data, omitted}, by
+ * connection; then the count of events that the rings no longer held. */
+static int scope_transcript(lua_State *L)
+{
+    struct el_scope *scope = check_scope(L);
+    lua_Integer dropped = 0;
+    luaL_checkstack(L, 8, NULL);
+    lua_newtable(L);
+    unsigned kept = scope->transcript_count < EL_SCOPE_TRANSCRIPTS ? scope->transcript_count
+                                                                  : EL_SCOPE_TRANSCRIPTS;
+    for (unsigned i = scope->transcript_count - kept; i < scope->transcript_count; i++) {
+        const struct el_transcript *t = scope->transcripts[i % EL_SCOPE_TRANSCRIPTS];
+        struct reader r = {.L = L,
+                           .peer = el_transcript_name(t),
+                           .address = el_transcript_address(t),
+                           .id = (int)i + 1};
+        if (el_transcript_each(t, push_event, &r) != 0)
+            return luaL_error(L, "out of memory");
+        dropped += (lua_Integer)el_transcript_dropped(t);
+    }
+    lua_pushinteger(L, dropped);
+    return 2;
+}
+
+static int scope_gc(lua_State *L)
+{
+    struct el_scope *scope = check_scope(L);
+    for (unsigned i = 0; i < EL_SCOPE_TRANSCRIPTS; i++) {
+        el_transcript_unref(scope->transcripts[i]);
+        scope->transcripts[i] = NULL;
+    }
+    close_all(&scope->resources);
+    return 0;
+}
+
+/* What is opened outside of any task belongs to this scope from now on. */
+static int scope_enter(lua_State *L)
+{
+    struct el_scope *scope = check_scope(L);
+    scope->sched->outside_scope = scope;
+    return 0;
+}
+
+static const luaL_Reg methods[] = {
+    {"spawn", scope_spawn}, {"close", scope_close},           {"join", scope_join},
+    {"enter", scope_enter}, {"transcript", scope_transcript}, {NULL, NULL},
+};
+
+static const luaL_Reg metamethods[] = {
+    {"__gc", scope_gc},
+    {NULL, NULL},
+};
+
+void el_scope_register(lua_State *L)
+{
+    if (luaL_newmetatable(L, EL_SCOPE_NAME)) {
+        luaL_setfuncs(L, metamethods, 0);
+        luaL_newlib(L, methods);
+        lua_setfield(L, -2, "__index");
+    }
+    lua_pop(L, 1);
+}

@@ -1,0 +1,44 @@
+--- What `require "echolot"` gives: the calls of the core and what is built upon them.
+local core = require "echolot.core"
+
+local concurrency = require "echolot.concurrency"
+
+---@class echolot
+local M = {
+    connect = core.connect,
+    listen = core.listen,
+    address = core.address,
+    spawn = core.spawn,
+    sleep = core.sleep,
+    now = core.now,
+    run = concurrency.run,
+    parallel = concurrency.parallel,
+    timeout = concurrency.timeout,
+    barrier = concurrency.barrier,
+    channel = concurrency.channel,
+    serve = concurrency.serve,
+    Error = core.error,
+}
+
+local function unavailable(name)
+    return function()
+        error(core.error.new {
+            kind = "usage", op = name, message = "is not available in this version",
+        }, 2)
+    end
+end
+
+M.udp = unavailable "udp"
+M.udp_listen = unavailable "udp_listen"
+M.process = unavailable "process"
+
+-- The embedded servers are loaded when a script first asks for them.
+return setmetatable(M, {
+    __index = function(t, key)
+        if key == "servers" then
+            local servers = require "echolot.servers"
+            rawset(t, "servers", servers)
+            return servers
+        end
+    end,
+})

@@ -1,0 +1,456 @@
+#include "net/conn.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+
+/* A read at least this large makes it likely that more of that size comes. */
+#define BULK_READ ((size_t)4096)
+
+static void note(struct el_conn *c, enum el_direction dir, const void *data, size_t len)
+{
+    el_transcript_add(c->transcript, dir, el_clock_ns(), data, len);
+}
+
+/* --- storage of received bytes --------------------------------------------------------- */
+
+static void rx_release(struct el_conn *c)
+{
+    if (c->chunk)
+        el_loop_chunk_give(c->loop, c->rx.base);
+    else
+        free(c->rx.base);
+    memset(&c->rx, 0, sizeof(c->rx));
+    c->chunk = false;
+}
+
+/* Puts the content into a chunk, in front of free space. The content must fit. */
+static int rx_to_chunk(struct el_conn *c)
+{
+    char *chunk = el_loop_chunk_take(c->loop);
+    if (chunk == NULL)
+        return -ENOMEM;
+    size_t len = c->rx.len;
+    if (len > 0)
+        memcpy(chunk, el_buf_data(&c->rx), len);
+    rx_release(c);
+    c->rx = (struct el_buf){.base = chunk, .len = len, .cap = EL_CHUNK_SIZE};
+    c->chunk = true;
+    return 0;
+}
+
+/* Moves the content out of a chunk into storage of its own, of at least `cap` bytes. */
+static int rx_to_own(struct el_conn *c, size_t cap)
+{
+    struct el_buf own = {0};
+    int err = el_buf_reserve(&own, cap);
+    if (err == 0)
+        err = el_buf_append(&own, el_buf_data(&c->rx), c->rx.len);
+    if (err != 0) {
+        el_buf_fini(&own);
+        return err;
+    }
+    rx_release(c);
+    c->rx = own;
+    return 0;
+}
+
+/* Room behind the content for the next read. Chunks go to connections without content and
+ * to those that receive in bulk; the others grow their own storage by doubling, so that a
+ * thousand connections with half a line each do not keep 64 KiB each. */
+static int rx_make_room(struct el_conn *c)
+{
+    if (c->rx.base == NULL || (c->bulk && !c->chunk && c->rx.len < EL_CHUNK_SIZE / 4))
+        return rx_to_chunk(c);
+    size_t want = c->rx.len < BULK_READ ? c->rx.len : BULK_READ;
+    if (el_buf_tail(&c->rx) >= want && el_buf_tail(&c->rx) > 0)
+        return 0;
+    if (c->chunk && c->rx.off < c->rx.len)
+        return rx_to_own(c, 2 * EL_CHUNK_SIZE);
+    /* In a chunk this moves the content to its front, nothing more: it is no longer than
+     * the gap before it. */
+    return el_buf_reserve(&c->rx, want > 0 ? want : 1);
+}
+
+/* What stays unread after a read does not keep a whole chunk if it is small. */
+static void rx_trim(struct el_conn *c)
+{
+    if (c->rx.len == 0)
+        rx_release(c);
+    else if (c->chunk && c->rx.len < EL_CHUNK_SIZE / 4)
+        (void)rx_to_own(c, 2 * c->rx.len); /* failing, it stays in the chunk */
+}
+
+/* --- reading ----------------------------------------------------------------------------- */
+
+static void reading_stop(struct el_conn *c)
+{
+    if (c->reading) {
+        c->stream->ops->read_stop(c->stream);
+        c->reading = false;
+    }
+}
+
+static void reading_start(struct el_conn *c)
+{
+    if (!c->reading && c->stream != NULL && c->rx_end == 0) {
+        int err = c->stream->ops->read_start(c->stream);
+        if (err == 0)
+            c->reading = true;
+        else
+            c->rx_end = err;
+    }
+}
+
+static void reader_done(struct el_conn *c, int status)
+{
+    struct el_await *a = c->reader;
+    c->reader = NULL;
+    a->done(a, status);
+}
+
+static void ask_reader(struct el_conn *c)
+{
+    struct el_await *a = c->reader;
+    if (a == NULL)
+        return;
+    int verdict = a->ready(c, a);
+    if (verdict != 0)
+        reader_done(c, verdict < 0 ? verdict : 0);
+    else if (c->rx.len >= c->max_buffer)
+        reader_done(c, EL_ELIMIT);
+}
+
+static void on_alloc(void *owner, uv_buf_t *out)
+{
+    struct el_conn *c = owner;
+    size_t room = c->max_buffer - c->rx.len;
+    if (rx_make_room(c) != 0)
+        return; /* libuv reports ENOBUFS, tcp drops it: tried again with the next event */
+    size_t tail = el_buf_tail(&c->rx);
+    *out = uv_buf_init(el_buf_data(&c->rx) + c->rx.len,
+                       (unsigned)(tail < room ? tail : room));
+}
+
+static void on_read(void *owner, ssize_t n)
+{
+    struct el_conn *c = owner;
+    if (n > 0) {
+        note(c, EL_DIR_RECV, el_buf_data(&c->rx) + c->rx.len, (size_t)n);
+        c->bulk = (size_t)n >= BULK_READ;
+        c->rx.len += (size_t)n;
+        if (c->rx.len >= c->max_buffer)
+            reading_stop(c);
+    } else {
+        c->rx_end = (int)n;
+        reading_stop(c);
+        note(c, n == EL_EEOF ? EL_DIR_EOF : EL_DIR_RESET, NULL, 0);
+    }
+    c->in_read = true;
+    ask_reader(c);
+    c->in_read = false;
+    if (c->stream != NULL)
+        rx_trim(c);
+}
+
+void el_conn_consume(struct el_conn *c, size_t n)
+{
+    el_buf_consume(&c->rx, n);
+    if (c->rx.len == 0 && !c->in_read)
+        rx_release(c);
+    if (!c->reading && c->rx.len < c->max_buffer)
+        reading_start(c);
+}
+
+int el_conn_ready_some(const struct el_conn *c, struct el_await *a)
+{
+    (void)a;
+    return c->rx.len > 0 || el_conn_ended(c);
+}
+
+int el_conn_ready_count(const struct el_conn *c, struct el_await *a)
+{
+    return c->rx.len >= a->n || el_conn_ended(c);
+}
+
+int el_conn_ready_line(const struct el_conn *c, struct el_await *a)
+{
+    if (c->rx.len > a->seen) {
+        const char *from = el_buf_data(&c->rx) + a->seen;
+        const char *lf = memchr(from, '\n', c->rx.len - a->seen);
+        if (lf != NULL) {
+            a->n = (size_t)(lf - el_buf_data(&c->rx)) + 1;
+            return 1;
+        }
+        a->seen = c->rx.len;
+    }
+    a->n = c->rx.len;
+    return el_conn_ended(c);
+}
+
+int el_conn_ready_end(const struct el_conn *c, struct el_await *a)
+{
+    (void)a;
+    return el_conn_ended(c);
+}
+
+/* --- deadlines ---------------------------------------------------------------------------- */
+
+/* One timer, asked rather than moved: a wait that ends in time never touches it. */
+static uint64_t earliest_deadline(const struct el_conn *c)
+{
+    uint64_t due = c->reader != NULL ? c->reader->deadline_ns : 0;
+    for (const struct el_await *w = c->writers; w != NULL; w = w->next) {
+        if (w->deadline_ns != 0 && (due == 0 || w->deadline_ns < due))
+            due = w->deadline_ns;
+    }
+    return due;
+}
+
+static void on_timer(void *arg)
+{
+    struct el_conn *c = arg;
+    uint64_t now = el_clock_ns();
+    uint64_t due = earliest_deadline(c);
+    if (due == 0)
+        return;
+    if (due > now) {
+        el_timer_start(c->timer, due);
+        return;
+    }
+    if (c->reader != NULL && c->reader->deadline_ns == due) {
+        reader_done(c, EL_ETIMEOUT);
+    } else {
+        struct el_await *w = c->writers;
+        while (w->deadline_ns != due)
+            w = w->next;
+        el_conn_writer_leave(c, w);
+        w->done(w, EL_ETIMEOUT);
+    }
+    due = c->stream != NULL ? earliest_deadline(c) : 0;
+    if (due != 0)
+        el_timer_start(c->timer, due);
+}
+
+static int watch_deadline(struct el_conn *c, uint64_t deadline_ns)
+{
+    if (deadline_ns == 0)
+        return 0;
+    if (c->timer == NULL) {
+        c->timer = el_timer_new(c->loop, on_timer, c);
+        if (c->timer == NULL)
+            return -ENOMEM;
+        c->timer_due_ns = 0;
+    }
+    if (!el_timer_is_active(c->timer) || deadline_ns < c->timer_due_ns) {
+        el_timer_start(c->timer, deadline_ns);
+        c->timer_due_ns = deadline_ns;
+    }
+    return 0;
+}
+
+int el_conn_await(struct el_conn *c, struct el_await *a)
+{
+    if (c->stream == NULL)
+        return EL_ECLOSED;
+    if (c->reader != NULL)
+        return EL_EBUSY;
+    int verdict = a->ready(c, a);
+    if (verdict != 0)
+        return verdict;
+    if (c->rx.len >= c->max_buffer)
+        return EL_ELIMIT;
+    int err = watch_deadline(c, a->deadline_ns);
+    if (err == 0)
+        c->reader = a;
+    return err;
+}
+
+void el_conn_reader_leave(struct el_conn *c, struct el_await *a)
+{
+    if (c->reader == a)
+        c->reader = NULL;
+}
+
+/* --- writing -------------------------------------------------------------------------------- */
+
+int el_conn_try_send(struct el_conn *c, struct el_await *a, const uv_buf_t *bufs,
+                     unsigned n, size_t *taken)
+{
+    *taken = 0;
+    if (c->stream == NULL)
+        return EL_ECLOSED;
+    if (c->tx_end != 0)
+        return c->tx_end;
+    if (c->flushing || c->writers != a)
+        return 0;
+    ssize_t sent = c->stream->ops->try_write(c->stream, bufs, n);
+    if (sent == -EAGAIN)
+        return 0;
+    if (sent < 0) {
+        c->tx_end = (int)sent;
+        return (int)sent;
+    }
+    *taken = (size_t)sent;
+    uint64_t now = el_clock_ns();
+    size_t left = (size_t)sent;
+    for (unsigned i = 0; left > 0; i++) {
+        size_t part = bufs[i].len < left ? bufs[i].len : left;
+        el_transcript_add(c->transcript, EL_DIR_SEND, now, bufs[i].base, part);
+        left -= part;
+    }
+    return 0;
+}
+
+int el_conn_await_send(struct el_conn *c, struct el_await *a, const void *data,
+                       size_t len, size_t *taken)
+{
+    *taken = 0;
+    int err = watch_deadline(c, a->deadline_ns);
+    if (err != 0)
+        return err;
+    if (c->writers != a) { /* not the first: behind the others */
+        struct el_await **p = &c->writers;
+        while (*p != NULL && *p != a)
+            p = &(*p)->next;
+        if (*p == NULL) {
+            a->next = NULL;
+            *p = a;
+        }
+    }
+    if (c->writers != a || c->flushing)
+        return 0;
+    if (len > EL_CHUNK_SIZE)
+        len = EL_CHUNK_SIZE;
+    err = c->stream->ops->write(c->stream, data, len);
+    if (err != 0) {
+        c->tx_end = err;
+        el_conn_writer_leave(c, a);
+        return err;
+    }
+    c->flushing = true;
+    note(c, EL_DIR_SEND, data, len);
+    *taken = len;
+    return 0;
+}
+
+static void on_written(void *owner, int status)
+{
+    struct el_conn *c = owner;
+    c->flushing = false;
+    if (status < 0)
+        c->tx_end = status;
+    if (c->writers != NULL)
+        c->writers->done(c->writers, status);
+}
+
+void el_conn_writer_leave(struct el_conn *c, struct el_await *a)
+{
+    bool was_first = c->writers == a;
+    for (struct el_await **p = &c->writers; *p != NULL; p = &(*p)->next) {
+        if (*p == a) {
+            *p = a->next;
+            a->next = NULL;
+            break;
+        }
+    }
+    /* A piece that is still on its way delays the next one's turn until it has left. */
+    if (was_first && c->writers != NULL && !c->flushing)
+        c->writers->done(c->writers, c->tx_end);
+}
+
+int el_conn_shutdown(struct el_conn *c)
+{
+    if (c->stream == NULL)
+        return EL_ECLOSED;
+    if (c->sent_fin)
+        return 0;
+    if (c->writers != NULL || c->flushing)
+        return EL_EBUSY;
+    int err = c->stream->ops->shutdown(c->stream);
+    if (err != 0)
+        return err;
+    c->sent_fin = true;
+    c->tx_end = EL_ECLOSED;
+    note(c, EL_DIR_SHUTDOWN, NULL, 0);
+    return 0;
+}
+
+/* --- life ------------------------------------------------------------------------------------- */
+
+static void unref(struct el_conn *c)
+{
+    if (--c->refs > 0)
+        return;
+    el_transcript_unref(c->transcript);
+    free(c);
+}
+
+static void on_closed(void *owner)
+{
+    unref(owner);
+}
+
+static const struct el_stream_events events = {
+    .alloc = on_alloc,
+    .read = on_read,
+    .written = on_written,
+    .closed = on_closed,
+};
+
+int el_conn_new(struct el_loop *loop, struct el_stream *stream, size_t max_buffer,
+                struct el_transcript *transcript, struct el_conn **out)
+{
+    struct el_conn *c = calloc(1, sizeof(*c));
+    if (c == NULL) {
+        stream->ops->close(stream, false);
+        el_transcript_unref(transcript);
+        return -ENOMEM;
+    }
+    c->refs = 2;
+    c->loop = loop;
+    c->stream = stream;
+    c->max_buffer = max_buffer;
+    c->transcript = transcript;
+    el_stream_own(stream, &events, c);
+    note(c, EL_DIR_OPEN, NULL, 0);
+    reading_start(c);
+    if (c->rx_end != 0) {
+        int err = c->rx_end;
+        el_conn_free(c);
+        return err;
+    }
+    *out = c;
+    return 0;
+}
+
+void el_conn_close(struct el_conn *c, bool reset)
+{
+    if (c->stream == NULL)
+        return;
+    note(c, reset ? EL_DIR_RESET : EL_DIR_CLOSE, NULL, 0);
+    c->stream->ops->close(c->stream, reset);
+    c->stream = NULL;
+    c->reading = false;
+    rx_release(c);
+    el_timer_free(c->timer);
+    c->timer = NULL;
+    if (c->reader != NULL)
+        reader_done(c, EL_ECLOSED);
+    while (c->writers != NULL) {
+        struct el_await *w = c->writers;
+        c->writers = w->next;
+        w->next = NULL;
+        w->done(w, EL_ECLOSED);
+    }
+}
+
+void el_conn_free(struct el_conn *c)
+{
+    el_conn_close(c, false);
+    unref(c);
+}

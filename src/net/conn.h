@@ -1,0 +1,115 @@
+/* conn.h - a connection: a stream with a capped receive buffer, waits with deadlines,
+ * backpressure and a transcript. It lives on the heap, its callbacks outlast a close by a
+ * turn of the loop; what awaits on it stays the waiter's. One thread: the loop's. */
+#ifndef EL_NET_CONN_H
+#define EL_NET_CONN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "net/loop.h"
+#include "net/stream.h"
+#include "net/transcript.h"
+
+struct el_conn;
+struct el_await;
+
+/* What a reader waits for. Asked when bytes have come, and when nothing more will: 1 it
+ * holds, 0 it needs more, negative error. `a->seen` is its own, to go on where it stopped. */
+typedef int el_ready_fn(const struct el_conn *c, struct el_await *a);
+
+struct el_await {
+    el_ready_fn *ready;   /* readers only */
+    size_t n;             /* bytes wanted, for those that count */
+    size_t seen;          /* bytes that need no second look */
+    const void *extra;    /* what else `ready` needs */
+    uint64_t deadline_ns; /* monotonic; 0: none */
+    /* Called once: 0, EL_ETIMEOUT, EL_ELIMIT, EL_ECLOSED or what `ready` or the stream
+     * gave. The await is no longer the connection's then. */
+    void (*done)(struct el_await *a, int status);
+    struct el_await *next; /* the connection's: the queue of writers */
+};
+
+struct el_conn {
+    unsigned refs; /* the owner's and the stream's */
+    struct el_loop *loop;
+    struct el_stream *stream; /* NULL: closed */
+    struct el_buf rx;         /* received, not yet consumed */
+    size_t max_buffer;
+    struct el_await *reader;
+    struct el_await *writers; /* the first one's turn it is */
+    struct el_timer *timer;   /* for the deadlines of those that wait */
+    uint64_t timer_due_ns;    /* when it fires next */
+    struct el_transcript *transcript;
+    int rx_end; /* 0; EL_EEOF or the error that ended the receiving half */
+    int tx_end; /* 0; the error that ended the sending half */
+    bool reading;
+    bool in_read; /* within the stream's callback: trimming waits for its end */
+    bool bulk;    /* the last read was large: read into whole chunks */
+    bool chunk;   /* rx's storage is a chunk of the loop's */
+    bool sent_fin;
+    bool flushing; /* a piece of the first writer is on its way */
+};
+
+/* Takes over a connected stream (its owner from now on) and begins to read. Takes over one
+ * reference to `transcript`. On failure (a negative errno) both are given back. */
+int el_conn_new(struct el_loop *loop, struct el_stream *stream, size_t max_buffer,
+                struct el_transcript *transcript, struct el_conn **out)
+    __attribute__((warn_unused_result));
+
+/* Closes (with RST where `reset`): whoever waits gets EL_ECLOSED; unread bytes are gone.
+ * The transcript stays until el_conn_free. Harmless when closed already. */
+void el_conn_close(struct el_conn *c, bool reset);
+
+/* Closes and gives the owner's reference back. */
+void el_conn_free(struct el_conn *c);
+
+static inline bool el_conn_is_open(const struct el_conn *c)
+{
+    return c->stream != NULL;
+}
+
+/* True when no more bytes will come than those in rx. */
+static inline bool el_conn_ended(const struct el_conn *c)
+{
+    return c->rx_end != 0;
+}
+
+/* Drops `n` received bytes; reading goes on if the cap had stopped it. */
+void el_conn_consume(struct el_conn *c, size_t n);
+
+/* The usual things to wait for: some byte or the end; a->n bytes or the end; a line (an LF)
+ * or the end; the end. */
+el_ready_fn el_conn_ready_some, el_conn_ready_count, el_conn_ready_line,
+    el_conn_ready_end;
+
+/* Asks a->ready at once. 1: it holds; 0: `a` now waits, and done will be called; negative:
+ * EL_EBUSY (another reader waits), EL_ECLOSED, EL_ELIMIT, or what ready gave. */
+int el_conn_await(struct el_conn *c, struct el_await *a)
+    __attribute__((warn_unused_result));
+
+/* Sends what the carrier takes now; *taken tells how much of `bufs` that was. Nothing is
+ * taken while other writers have their turn (unless `a` is the first of them; NULL else).
+ * 0 or a negative error. */
+int el_conn_try_send(struct el_conn *c, struct el_await *a, const uv_buf_t *bufs,
+                     unsigned n, size_t *taken) __attribute__((warn_unused_result));
+
+/* Queues `a` as a writer. Where it is the first, up to EL_CHUNK_SIZE bytes of `data` are
+ * taken too (*taken) and done comes when they have left; otherwise *taken is 0 and done
+ * comes when its turn does. It stays queued until el_conn_writer_leave. */
+int el_conn_await_send(struct el_conn *c, struct el_await *a, const void *data,
+                       size_t len, size_t *taken) __attribute__((warn_unused_result));
+
+/* Takes `a` out of the writers; the next one's turn comes. Harmless when it is not one. */
+void el_conn_writer_leave(struct el_conn *c, struct el_await *a);
+
+/* Withdraws a reader; done is not called. Harmless when it is not waiting. */
+void el_conn_reader_leave(struct el_conn *c, struct el_await *a);
+
+/* Ends our sending half (FIN). 0, EL_ECLOSED, EL_EBUSY while writers wait, or a negative
+ * errno. Harmless when done already. */
+int el_conn_shutdown(struct el_conn *c) __attribute__((warn_unused_result));
+
+#endif

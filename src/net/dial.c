@@ -1,0 +1,251 @@
+#include "net/dial.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "net/resolve.h"
+#include "net/tcp.h"
+
+/* RFC 8305 section 5: "Connection Attempt Delay", the recommended value. */
+#define ATTEMPT_DELAY_MS 250
+
+struct attempt {
+    uv_connect_t request;
+    struct el_dial *dial; /* NULL once nobody waits for it */
+    struct el_tcp *tcp;
+    struct attempt *next;
+};
+
+struct el_dial {
+    struct el_loop *loop;
+    el_dial_fn *done;
+    void *arg;
+    bool nodelay;
+    bool has_bind;
+    uint64_t deadline_ns;
+    struct el_resolve *resolve;
+    struct el_timer *stagger;
+    struct el_timer *deadline;
+    struct attempt *attempts; /* under way */
+    struct sockaddr_storage addresses[EL_RESOLVE_MAX];
+    size_t count, begun;
+    int last_error;
+    struct sockaddr_storage bind;
+    char tried[EL_ADDRESS_TEXT_MAX];
+};
+
+static void dial_free(struct el_dial *d)
+{
+    for (struct attempt *a = d->attempts; a != NULL; a = a->next) {
+        a->dial = NULL; /* its callback, UV_ECANCELED, frees it */
+        a->tcp->stream.ops->close(&a->tcp->stream, false);
+    }
+    if (d->resolve != NULL)
+        el_resolve_cancel(d->resolve);
+    el_timer_free(d->stagger);
+    el_timer_free(d->deadline);
+    free(d);
+}
+
+static void finish(struct el_dial *d, int status, const char *detail,
+                   struct el_stream *stream)
+{
+    el_dial_fn *done = d->done;
+    void *arg = d->arg;
+    char text[EL_ADDRESS_TEXT_MAX];
+    text[0] = '\0';
+    strncat(text, detail, sizeof(text) - 1);
+    dial_free(d);
+    done(arg, status, text, stream);
+}
+
+static void note_tried(struct el_dial *d, const struct sockaddr *sa)
+{
+    char text[EL_ADDRESS_TEXT_MAX];
+    size_t used = strlen(d->tried);
+    el_address_of_socket(sa, text, sizeof(text));
+    if (used + strlen(text) + 3 > sizeof(d->tried))
+        return;
+    if (used > 0)
+        strcat(d->tried, ", ");
+    strcat(d->tried, text);
+}
+
+static void try_next(struct el_dial *d);
+
+static void unlink_attempt(struct el_dial *d, struct attempt *a)
+{
+    struct attempt **p = &d->attempts;
+    while (*p != a)
+        p = &(*p)->next;
+    *p = a->next;
+}
+
+static void on_connect(uv_connect_t *request, int status)
+{
+    struct attempt *a = request->data;
+    struct el_dial *d = a->dial;
+    struct el_tcp *tcp = a->tcp;
+    if (d != NULL)
+        unlink_attempt(d, a);
+    free(a);
+    if (d == NULL)
+        return;
+    if (status == 0) {
+        finish(d, 0, d->tried, &tcp->stream);
+        return;
+    }
+    tcp->stream.ops->close(&tcp->stream, false);
+    d->last_error = status;
+    if (d->begun < d->count)
+        try_next(d);
+    else if (d->attempts == NULL)
+        finish(d, d->last_error, d->tried, NULL);
+}
+
+static int begin_attempt(struct el_dial *d, const struct sockaddr *sa)
+{
+    struct attempt *a = calloc(1, sizeof(*a));
+    if (a == NULL)
+        return -ENOMEM;
+    a->tcp = el_tcp_new(d->loop, d->nodelay);
+    if (a->tcp == NULL) {
+        free(a);
+        return -ENOMEM;
+    }
+    a->dial = d;
+    a->request.data = a;
+    int err = 0;
+    if (d->has_bind)
+        err = uv_tcp_bind(&a->tcp->handle, (struct sockaddr *)&d->bind, 0);
+    if (err == 0)
+        err = uv_tcp_connect(&a->request, &a->tcp->handle, sa, on_connect);
+    if (err != 0) {
+        a->tcp->stream.ops->close(&a->tcp->stream, false);
+        free(a);
+        return err;
+    }
+    a->next = d->attempts;
+    d->attempts = a;
+    return 0;
+}
+
+/* Begins attempts until one is under way; arms the stagger where there is another. */
+static void try_next(struct el_dial *d)
+{
+    while (d->begun < d->count) {
+        const struct sockaddr *sa = (struct sockaddr *)&d->addresses[d->begun++];
+        note_tried(d, sa);
+        int err = begin_attempt(d, sa);
+        if (err == 0) {
+            if (d->begun < d->count)
+                el_timer_start(d->stagger,
+                               el_clock_ns() + ATTEMPT_DELAY_MS * EL_NS_PER_MS);
+            return;
+        }
+        d->last_error = err;
+    }
+    if (d->attempts == NULL) {
+        /* Not within el_dial_start: the caller has no dial yet to hear of. */
+        finish(d, d->last_error, d->tried, NULL);
+    }
+}
+
+static void on_stagger(void *arg)
+{
+    struct el_dial *d = arg;
+    if (d->begun < d->count)
+        try_next(d);
+}
+
+static void on_deadline(void *arg)
+{
+    struct el_dial *d = arg;
+    if (el_clock_ns() < d->deadline_ns)
+        el_timer_start(d->deadline, d->deadline_ns);
+    else
+        finish(d, EL_ETIMEOUT, d->tried, NULL);
+}
+
+static void on_resolved(void *arg, int status, const char *why,
+                        const struct sockaddr_storage *addresses, size_t n)
+{
+    struct el_dial *d = arg;
+    d->resolve = NULL;
+    if (status != 0) {
+        finish(d, status, why, NULL);
+        return;
+    }
+    memcpy(d->addresses, addresses, n * sizeof(*addresses));
+    d->count = n;
+    try_next(d);
+}
+
+static void on_start(void *arg)
+{
+    struct el_dial *d = arg;
+    try_next(d);
+}
+
+int el_dial_start(struct el_loop *loop, const struct el_address *address,
+                  const struct el_dial_options *options, el_dial_fn *done, void *arg,
+                  struct el_dial **out)
+{
+    char host[256];
+    struct el_dial *d = calloc(1, sizeof(*d));
+    if (d == NULL)
+        return -ENOMEM;
+    d->loop = loop;
+    d->done = done;
+    d->arg = arg;
+    d->nodelay = options->nodelay;
+    d->deadline_ns = options->deadline_ns;
+    if (options->bind != NULL) {
+        d->has_bind = true;
+        memcpy(&d->bind, options->bind,
+               options->bind->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
+                                                    : sizeof(struct sockaddr_in));
+    }
+    memcpy(host, address->host, address->host_len);
+    host[address->host_len] = '\0';
+    if (el_resolve_numeric(host, address->port, options->family, &d->addresses[0]) == 0) {
+        d->count = 1;
+        /* The connect itself is begun here; only a failure waits for the loop. */
+        const struct sockaddr *sa = (struct sockaddr *)&d->addresses[0];
+        note_tried(d, sa);
+        d->last_error = begin_attempt(d, sa);
+        d->begun = 1;
+        if (d->last_error != 0) {
+            d->stagger = el_timer_new(loop, on_start, d);
+            if (d->stagger == NULL)
+                goto nomem;
+            el_timer_start(d->stagger, el_clock_ns());
+        }
+    } else {
+        d->resolve = el_resolve_start(loop, host, address->port, options->family,
+                                      on_resolved, d);
+        d->stagger = el_timer_new(loop, on_stagger, d);
+        if (d->resolve == NULL || d->stagger == NULL)
+            goto nomem;
+    }
+    if (d->deadline_ns != 0) {
+        d->deadline = el_timer_new(loop, on_deadline, d);
+        if (d->deadline == NULL)
+            goto nomem;
+        el_timer_start(d->deadline, d->deadline_ns);
+    }
+    *out = d;
+    return 0;
+nomem:
+    dial_free(d);
+    return -ENOMEM;
+}
+
+void el_dial_cancel(struct el_dial *d)
+{
+    dial_free(d);
+}

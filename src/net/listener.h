@@ -1,0 +1,42 @@
+/* listener.h - a listening socket that accepts when somebody asks for a connection.
+ * The caller owns the struct; one at a time may wait. One thread: the loop's. */
+#ifndef EL_NET_LISTENER_H
+#define EL_NET_LISTENER_H
+
+#include <stdbool.h>
+#include <sys/socket.h>
+
+#include "net/loop.h"
+#include "net/stream.h"
+
+struct el_listener_handle;
+
+struct el_listener {
+    struct el_loop *loop;
+    struct el_listener_handle *handle; /* NULL: closed */
+    bool pending;                      /* a client waits to be accepted */
+    bool nodelay;
+    int failed; /* 0 or the negative errno of the last accept */
+    /* Set by who waits; called once, with 0: a client is there (or `failed` tells). */
+    void (*ready)(void *arg);
+    void *arg;
+};
+
+/* Binds and listens. 0 or a negative errno. */
+int el_listener_init(struct el_listener *l, struct el_loop *loop,
+                     const struct sockaddr *address, bool nodelay)
+    __attribute__((warn_unused_result));
+
+/* Closes; whoever waits is called. Harmless when closed already. */
+void el_listener_close(struct el_listener *l);
+
+/* Accepts the client that waits: its stream is the caller's. -EAGAIN where there is none,
+ * EL_ECLOSED, or a negative errno. */
+int el_listener_accept(struct el_listener *l, struct el_stream **out)
+    __attribute__((warn_unused_result));
+
+/* The address that it listens on. 0 or a negative errno. */
+int el_listener_address(const struct el_listener *l, struct sockaddr_storage *out)
+    __attribute__((warn_unused_result));
+
+#endif

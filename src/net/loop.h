@@ -1,0 +1,47 @@
+/* loop.h - the event loop (libuv), its timers and the chunks that connections read into.
+ * The caller owns the struct. One thread: the one that runs the loop. */
+#ifndef EL_NET_LOOP_H
+#define EL_NET_LOOP_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+#define EL_CHUNK_SIZE ((size_t)65536)
+#define EL_CHUNKS_KEPT 8
+
+/* Chunks are lent to connections while bytes lie in them and given back at once when they
+ * are consumed, last in first out: a thousand connections at rest read into the same
+ * 64 KiB, which stay in the processor's cache, and keep none of their own. */
+struct el_loop {
+    uv_loop_t uv;
+    char *chunks[EL_CHUNKS_KEPT];
+    unsigned chunk_count;
+};
+
+/* Returns 0 or a negative errno. */
+int el_loop_init(struct el_loop *loop) __attribute__((warn_unused_result));
+
+/* Runs the loop until every handle that was closed has ended, then frees it. */
+void el_loop_fini(struct el_loop *loop);
+
+/* EL_CHUNK_SIZE bytes, or NULL when memory is out. */
+char *el_loop_chunk_take(struct el_loop *loop);
+void el_loop_chunk_give(struct el_loop *loop, char *chunk);
+
+/* A one-shot timer on the heap. `fire` is called from the loop, never from start. */
+struct el_timer;
+typedef void el_timer_fn(void *arg);
+
+/* NULL when memory is out. */
+struct el_timer *el_timer_new(struct el_loop *loop, el_timer_fn *fire, void *arg);
+
+/* (Re)starts it to fire at the monotonic moment `due_ns` or up to 2 ms later. */
+void el_timer_start(struct el_timer *t, uint64_t due_ns);
+void el_timer_stop(struct el_timer *t);
+int el_timer_is_active(const struct el_timer *t);
+
+/* `fire` is not called any more. NULL is allowed. */
+void el_timer_free(struct el_timer *t);
+
+#endif

@@ -1,0 +1,62 @@
+/* transcript.h - the newest 64 KiB of what one connection sent and received, with times.
+ * Counted references: the connection holds one, a report may hold another. One thread. */
+#ifndef EL_NET_TRANSCRIPT_H
+#define EL_NET_TRANSCRIPT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define EL_TRANSCRIPT_BYTES ((size_t)65536)
+
+/* Of one event at most this many bytes are kept from its start and from its end: a bulk
+ * transfer costs little, and what a reader looks at is there. */
+#define EL_TRANSCRIPT_PART ((size_t)4096)
+
+enum el_direction {
+    EL_DIR_SEND,
+    EL_DIR_RECV,
+    EL_DIR_OPEN,
+    EL_DIR_EOF,
+    EL_DIR_CLOSE,
+    EL_DIR_RESET,
+    EL_DIR_SHUTDOWN,
+};
+
+struct el_transcript;
+
+/* `name` (may be NULL) is copied: what reports call the party. One reference is held by
+ * the caller. NULL when memory is out. */
+struct el_transcript *el_transcript_new(const char *name);
+struct el_transcript *el_transcript_ref(struct el_transcript *t);
+void el_transcript_unref(struct el_transcript *t);
+
+/* Notes an event; memory running out drops it, as the ring's end does. `len` may be 0. */
+void el_transcript_add(struct el_transcript *t, enum el_direction dir, uint64_t t_ns,
+                       const void *data, size_t len);
+
+/* One event as it is read back. `head` and `tail` are views that end with the next call;
+ * between them `omitted` bytes were not kept. */
+struct el_transcript_event {
+    enum el_direction dir;
+    uint64_t t_ns;
+    const char *head;
+    size_t head_len;
+    size_t omitted;
+    const char *tail;
+    size_t tail_len;
+};
+
+typedef void el_transcript_fn(const struct el_transcript_event *e, void *arg);
+
+/* Calls `each` for every event, oldest first. Returns 0 or -ENOMEM. */
+int el_transcript_each(const struct el_transcript *t, el_transcript_fn *each, void *arg)
+    __attribute__((warn_unused_result));
+
+const char *el_transcript_name(const struct el_transcript *t);
+void el_transcript_set_address(struct el_transcript *t, const char *address);
+const char *el_transcript_address(const struct el_transcript *t);
+
+/* Events that the ring no longer holds. */
+uint64_t el_transcript_dropped(const struct el_transcript *t);
+
+#endif
