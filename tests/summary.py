@@ -44,7 +44,8 @@ def read(log):
     """(suite, name, result, counts, seconds) of each program in a testlog.json."""
     for line in log.read_text(encoding="utf-8", errors="replace").splitlines():
         test = json.loads(line)
-        where, _, name = test["name"].partition(" / ")  # "project:suite / name"
+        # "project:suite / name", or "name" alone if all are of one suite
+        where, _, name = test["name"].rpartition(" / ")
         suite = where.partition(":")[2] or "-"
         counts = count(test["result"], test.get("stdout", ""))
         yield suite, name, test["result"], counts, test.get("duration", 0)

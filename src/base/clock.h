@@ -14,7 +14,7 @@ uint64_t el_clock_ns(void);
 /* Seconds since 1970-01-01 UTC. */
 double el_clock_unix(void);
 
-/* The moment `seconds` from now on the monotonic clock; 0 ("never") for infinity and for
+/* The moment `seconds` from now on the monotonic clock, or up to 10 ms later; 0 ("never") for infinity and for
  * what lies beyond 100 years. `seconds` is not negative and not NaN. */
 uint64_t el_clock_deadline(double seconds);
 

@@ -16,20 +16,14 @@
 #define SEND_PIECES 16
 #define SEND_PIECE_MAX ((size_t)1 << 30)
 
-static struct el_lconn *to_conn(lua_State *L, int arg)
-{
-    void *p = lua_touserdata(L, arg);
-    if (p == NULL || !lua_getmetatable(L, arg))
-        return NULL;
-    int same = lua_rawequal(L, -1, lua_upvalueindex(2));
-    lua_pop(L, 1);
-    return same ? p : NULL;
-}
+static const char kind;
 
+/* Asked at each call, so by two of Lua's calls instead of the metatable's four. Nothing but
+ * el_conn_create makes userdata that begins with this address. */
 struct el_lconn *el_conn_check(lua_State *L, const char *op)
 {
-    struct el_lconn *lc = to_conn(L, 1);
-    if (lc == NULL)
+    struct el_lconn *lc = lua_touserdata(L, 1);
+    if (lc == NULL || lua_rawlen(L, 1) != sizeof(*lc) || lc->kind != &kind)
         el_fault_argument(L, op, 0, "connection");
     return lc;
 }
@@ -108,6 +102,7 @@ struct el_lconn *el_conn_create(lua_State *L, struct el_ctx *ctx)
 {
     struct el_lconn *lc = lua_newuserdatauv(L, sizeof(*lc), 1);
     memset(lc, 0, sizeof(*lc));
+    lc->kind = &kind;
     lc->ctx = ctx;
     lc->timeout_s = ctx->timeout_s;
     lc->max_buffer = EL_DEFAULT_MAX_BUFFER;
@@ -206,19 +201,20 @@ struct el_conn *el_conn_open(lua_State *L, struct el_lconn *lc, const char *op)
 }
 
 int el_conn_read_wait(lua_State *L, struct el_lconn *lc, const char *op,
-                      const struct el_await *what, lua_KFunction k)
+                      const struct el_await *what, int arg, int last, lua_KFunction k)
 {
     struct el_wait *w = el_wait_begin(L, &lc->ctx->sched, op);
     w->await = *what;
     w->await.done = on_done;
     w->await.deadline_ns = el_clock_deadline(lc->timeout_s);
+    w->await.hint = L;
+    w->arg = arg;
+    w->last = last;
     w->source = lc;
     w->withdraw = withdraw_read;
-    int verdict = el_conn_await(lc->conn, &w->await);
-    if (verdict < 0)
-        el_conn_raise(L, lc, op, verdict);
-    if (verdict > 0)
-        w->status = 0;
+    int err = el_conn_await(lc->conn, &w->await);
+    if (err != 0)
+        el_conn_raise(L, lc, op, err);
     return el_wait_yield(L, w, k);
 }
 
@@ -234,20 +230,26 @@ int el_conn_read_result(lua_State *L, struct el_lconn *lc, const char *op,
 
 #define RECV_DEFAULT 4096
 
-/* [-0, +1] Some bytes, or "" at the proper end. */
-static int push_some(lua_State *L, struct el_lconn *lc, size_t max)
+static int recv_rest(lua_State *L, int status, lua_KContext ctx);
+
+/* Some bytes, or "" at the proper end; waits where there is neither. */
+static int recv_some(lua_State *L, struct el_lconn *lc, size_t max)
 {
     struct el_conn *c = lc->conn;
-    if (c->rx.len == 0) {
-        if (c->rx_end != EL_EEOF)
-            el_conn_raise(L, lc, "recv", c->rx_end);
+    if (c->rx.len > 0) {
+        size_t n = c->rx.len < max ? c->rx.len : max;
+        lua_pushlstring(L, el_buf_data(&c->rx), n);
+        el_conn_consume(c, n);
+        return 1;
+    }
+    if (c->rx_end == EL_EEOF) {
         lua_pushliteral(L, "");
         return 1;
     }
-    size_t n = c->rx.len < max ? c->rx.len : max;
-    lua_pushlstring(L, el_buf_data(&c->rx), n);
-    el_conn_consume(c, n);
-    return 1;
+    if (el_conn_ended(c))
+        el_conn_raise(L, lc, "recv", c->rx_end);
+    struct el_await some = {.ready = el_conn_ready_some, .n = max};
+    return el_conn_read_wait(L, lc, "recv", &some, 0, 0, recv_rest);
 }
 
 static int recv_rest(lua_State *L, int status, lua_KContext ctx)
@@ -256,7 +258,7 @@ static int recv_rest(lua_State *L, int status, lua_KContext ctx)
     struct el_lconn *lc = lua_touserdata(L, 1);
     (void)status;
     el_conn_read_result(L, lc, "recv", w);
-    return push_some(L, lc, (size_t)lua_tointeger(L, 2));
+    return recv_some(L, lc, w->await.n);
 }
 
 /* conn:recv([max=4096]) -> 1 to max bytes, or "" once the peer has finished sending */
@@ -266,13 +268,8 @@ static int conn_recv(lua_State *L)
     lua_Integer max = RECV_DEFAULT;
     if (!lua_isnoneornil(L, 2))
         max = el_args_integer(L, 2, "recv", "whole number of bytes", 1);
-    struct el_conn *c = el_conn_open(L, lc, "recv");
-    if (c->rx.len > 0 || el_conn_ended(c))
-        return push_some(L, lc, (size_t)max);
-    lua_settop(L, 1);
-    lua_pushinteger(L, max);
-    struct el_await some = {.ready = el_conn_ready_some};
-    return el_conn_read_wait(L, lc, "recv", &some, recv_rest);
+    el_conn_open(L, lc, "recv");
+    return recv_some(L, lc, (size_t)max);
 }
 
 /* --- send --------------------------------------------------------------------------------- */
@@ -343,7 +340,7 @@ static int send_from(lua_State *L, struct el_lconn *lc, struct el_wait *w, int a
             w = el_wait_begin(L, &lc->ctx->sched, "send");
             w->source = lc;
             w->withdraw = withdraw_send;
-            w->await.done = on_done;
+            w->await = (struct el_await){.done = on_done, .hint = L};
         }
         w->await.deadline_ns = el_clock_deadline(lc->timeout_s);
         err = el_conn_await_send(c, &w->await, bufs[0].base, bufs[0].len, &taken);
@@ -431,10 +428,10 @@ static int conn_starttls(lua_State *L)
 
 static int conn_index(lua_State *L)
 {
-    struct el_lconn *lc = lua_touserdata(L, 1);
     lua_pushvalue(L, 2);
-    if (lua_rawget(L, lua_upvalueindex(2)) != LUA_TNIL)
+    if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TNIL)
         return 1;
+    struct el_lconn *lc = lua_touserdata(L, 1);
     const char *key = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "";
     if (strcmp(key, "peer") == 0 && lc->peer.sin6_family != 0)
         el_address_push_socket(L, (struct sockaddr *)&lc->peer);
@@ -470,22 +467,12 @@ static const luaL_Reg metamethods[] = {
 void el_conn_register(lua_State *L, struct el_ctx *ctx)
 {
     luaL_newmetatable(L, EL_CONN_NAME);
-    int mt = lua_gettop(L);
-    const luaL_Reg *const tables[] = {methods, el_conn_file_methods, el_conn_data_methods};
-    lua_newtable(L);
-    for (int i = 0; i < 3; i++) {
-        lua_pushlightuserdata(L, ctx);
-        lua_pushvalue(L, mt);
-        luaL_setfuncs(L, tables[i], EL_CONN_UPVALUES);
-    }
-    lua_pushlightuserdata(L, ctx);
-    lua_pushvalue(L, mt + 1);
-    lua_pushcclosure(L, conn_index, 2);
-    lua_setfield(L, mt, "__index");
-    lua_pop(L, 1);
-    lua_pushlightuserdata(L, ctx);
-    lua_pushvalue(L, mt);
-    luaL_setfuncs(L, metamethods, EL_CONN_UPVALUES);
+    luaL_setfuncs(L, metamethods, 0);
+    luaL_newlib(L, methods);
+    luaL_setfuncs(L, el_conn_file_methods, 0);
+    luaL_setfuncs(L, el_conn_data_methods, 0);
+    lua_pushcclosure(L, conn_index, 1);
+    lua_setfield(L, -2, "__index");
     lua_pop(L, 1);
     lua_pushlightuserdata(L, ctx);
     lua_pushcclosure(L, el_conn_connect, 1);

@@ -14,13 +14,11 @@
 
 #define EL_CONN_NAME "echolot.conn"
 
-/* Each method of a connection is a closure over these. */
-#define EL_CONN_UPVALUES 2 /* the context, the metatable */
-
 /* User values. */
 #define EL_CONN_UV_ADDRESS 1 /* canonical text of whom it was connected to; nil: accepted */
 
 struct el_lconn {
+    const void *kind; /* tells it from every other userdata: see el_conn_check */
     struct el_ctx *ctx;
     struct el_conn *conn; /* NULL until connected */
     struct el_dial *dial; /* while connecting */
@@ -55,10 +53,12 @@ struct el_conn *el_conn_open(lua_State *L, struct el_lconn *lc, const char *op);
 const char *el_conn_push_message(lua_State *L, struct el_lconn *lc, const char *op,
                                  int err);
 
-/* [-0, +k, raises] Waits until what->ready holds, under the connection's timeout, then
- * returns what `k` does, called with the wait as its context: see el_conn_read_result. */
+/* [-0, +k, raises] Waits until what->ready holds, which has just said that it does not, under
+ * the connection's timeout; then returns what `k` does, called with the wait as its context,
+ * `arg` and `last` noted in it: see el_conn_read_result. What the wait was for may have been
+ * consumed by another task when `k` runs. */
 int el_conn_read_wait(lua_State *L, struct el_lconn *lc, const char *op,
-                      const struct el_await *what, lua_KFunction k);
+                      const struct el_await *what, int arg, int last, lua_KFunction k);
 
 /* [-0, +0, raises] Raises what ended the wait, if that was no success. Returns 0. */
 int el_conn_read_result(lua_State *L, struct el_lconn *lc, const char *op,

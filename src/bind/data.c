@@ -214,13 +214,17 @@ static int conn_pack(lua_State *L)
     return el_conn_send(L);
 }
 
-static int unpack_now(lua_State *L, struct el_lconn *lc)
+static int unpack_rest(lua_State *L, int status, lua_KContext ctx);
+
+static int unpack_or_wait(lua_State *L, struct el_lconn *lc)
 {
     struct el_conn *c = lc->conn;
-    struct el_await what = {.extra = lua_tostring(L, 2)};
+    struct el_await what = {.ready = ready_unpack, .extra = lua_tostring(L, 2)};
     int verdict = ready_unpack(c, &what);
     if (verdict < 0)
         el_conn_raise(L, lc, "unpack", verdict);
+    if (verdict == 0)
+        return el_conn_read_wait(L, lc, "unpack", &what, 0, 0, unpack_rest);
     if (c->rx.len < what.n)
         el_conn_raise(L, lc, "unpack", c->rx_end);
     push_string_function(L, "unpack");
@@ -238,7 +242,7 @@ static int unpack_rest(lua_State *L, int status, lua_KContext ctx)
     struct el_lconn *lc = lua_touserdata(L, 1);
     (void)status;
     el_conn_read_result(L, lc, "unpack", w);
-    return unpack_now(L, lc);
+    return unpack_or_wait(L, lc);
 }
 
 /* A format's own mistakes are told before anything is awaited: with no bytes at all,
@@ -265,11 +269,7 @@ static int conn_unpack(lua_State *L)
     lua_settop(L, 2);
     check_format(L);
     el_conn_open(L, lc, "unpack");
-    struct el_await what = {.ready = ready_unpack, .extra = lua_tostring(L, 2)};
-    int verdict = ready_unpack(lc->conn, &what);
-    if (verdict != 0)
-        return unpack_now(L, lc);
-    return el_conn_read_wait(L, lc, "unpack", &what, unpack_rest);
+    return unpack_or_wait(L, lc);
 }
 
 const luaL_Reg el_conn_data_methods[] = {

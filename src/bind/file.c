@@ -37,38 +37,34 @@ static enum format check_format(lua_State *L, struct el_lconn *lc, int arg, size
     }
 }
 
-static const struct {
-    el_ready_fn *ready;
-} awaited[] = {
-    [LINE] = {el_conn_ready_line},
-    [LINE_WITH_END] = {el_conn_ready_line},
-    [ALL] = {el_conn_ready_end},
-    [COUNT] = {el_conn_ready_count},
+static el_ready_fn *const awaited[] = {
+    [LINE] = el_conn_ready_line,
+    [LINE_WITH_END] = el_conn_ready_line,
+    [ALL] = el_conn_ready_end,
+    [COUNT] = el_conn_ready_count,
 };
 
 /* [-0, +1] Pushes what `format` makes of the bytes that came, nil at the end, and consumes
- * them. A connection that did not end properly raises instead of giving less. */
-static void take(lua_State *L, struct el_lconn *lc, enum format format, size_t n)
+ * them; `what` has held. A connection that did not end properly raises instead of giving
+ * less. */
+static void take(lua_State *L, struct el_lconn *lc, enum format format,
+                 const struct el_await *what, size_t count)
 {
     struct el_conn *c = lc->conn;
-    struct el_await line = {0};
     size_t have = c->rx.len;
-    size_t keep;
-    if (format == LINE || format == LINE_WITH_END)
-        (void)el_conn_ready_line(c, &line);
-    size_t whole = format == ALL ? have : format == COUNT ? n : line.n;
-    bool complete = format == COUNT    ? have >= n
-                    : format == ALL    ? false
-                    : have > 0 && whole > 0 && el_buf_data(&c->rx)[whole - 1] == '\n';
+    size_t whole = format == ALL ? have : format == COUNT ? count : what->n;
+    bool complete = format == COUNT ? have >= count
+                                    : format != ALL && whole > 0 &&
+                                          el_buf_data(&c->rx)[whole - 1] == '\n';
     if (!complete && c->rx_end != EL_EEOF)
         el_conn_raise(L, lc, "read", c->rx_end);
     if (whole > have)
         whole = have;
-    if (have == 0 && format != ALL && !(format == COUNT && n == 0 && !el_conn_ended(c))) {
+    if (have == 0 && format != ALL) {
         lua_pushnil(L);
         return;
     }
-    keep = whole;
+    size_t keep = whole;
     if (format == LINE && complete) {
         keep--;
         if (keep > 0 && el_buf_data(&c->rx)[keep - 1] == '\r')
@@ -88,13 +84,12 @@ static int read_from(lua_State *L, struct el_lconn *lc, int arg, int last)
     for (; arg <= last; arg++) {
         size_t n = 0;
         enum format format = check_format(L, lc, arg, &n);
-        struct el_await what = {.ready = awaited[format].ready, .n = n > 0 ? n : 1};
-        if (awaited[format].ready(lc->conn, &what) == 0) {
-            lua_pushinteger(L, arg);
-            lua_pushinteger(L, last);
-            return el_conn_read_wait(L, lc, "read", &what, read_rest);
-        }
-        take(L, lc, format, n);
+        /* A count of 0 asks whether there is more, as io's does: it waits for a byte. */
+        struct el_await what = {.ready = awaited[format], .n = n > 0 ? n : 1};
+        int verdict = what.ready(lc->conn, &what);
+        if (verdict == 0)
+            return el_conn_read_wait(L, lc, "read", &what, arg, last, read_rest);
+        take(L, lc, format, &what, n);
         if (lua_isnil(L, -1))
             break;
     }
@@ -105,17 +100,9 @@ static int read_rest(lua_State *L, int status, lua_KContext ctx)
 {
     struct el_wait *w = (struct el_wait *)ctx;
     struct el_lconn *lc = lua_touserdata(L, 1);
-    int last = (int)lua_tointeger(L, -1);
-    int arg = (int)lua_tointeger(L, -2);
-    size_t n = 0;
     (void)status;
     el_conn_read_result(L, lc, "read", w);
-    lua_pop(L, 2);
-    enum format format = check_format(L, lc, arg, &n);
-    take(L, lc, format, n);
-    if (lua_isnil(L, -1))
-        return lua_gettop(L) - last;
-    return read_from(L, lc, arg + 1, last);
+    return read_from(L, lc, w->arg, w->last);
 }
 
 /* conn:read([format, ...]) -> a value for each, nil at the end */
@@ -125,10 +112,12 @@ static int conn_read(lua_State *L)
     if (lua_gettop(L) == 1)
         lua_pushliteral(L, "l");
     int last = lua_gettop(L);
-    size_t n;
-    luaL_checkstack(L, last + 8, "too many formats");
-    for (int i = 2; i <= last; i++)
-        (void)check_format(L, lc, i, &n); /* all, before anything is read */
+    if (last > 2) { /* all are checked before anything is read */
+        size_t n;
+        luaL_checkstack(L, last + 8, "too many formats");
+        for (int i = 2; i <= last; i++)
+            (void)check_format(L, lc, i, &n);
+    }
     el_conn_open(L, lc, "read");
     return read_from(L, lc, 2, last);
 }
@@ -136,12 +125,12 @@ static int conn_read(lua_State *L)
 /* The iterator's stack is a method call's: connection, formats. */
 static int lines_next(lua_State *L)
 {
-    int formats = (int)lua_tointeger(L, lua_upvalueindex(4));
+    int formats = (int)lua_tointeger(L, lua_upvalueindex(2));
     lua_settop(L, 0);
     luaL_checkstack(L, 2 * formats + 8, NULL);
-    lua_pushvalue(L, lua_upvalueindex(3));
+    lua_pushvalue(L, lua_upvalueindex(1));
     for (int i = 0; i < formats; i++)
-        lua_pushvalue(L, lua_upvalueindex(5 + i));
+        lua_pushvalue(L, lua_upvalueindex(3 + i));
     struct el_lconn *lc = lua_touserdata(L, 1);
     el_conn_open(L, lc, "lines");
     return read_from(L, lc, 2, lua_gettop(L));
@@ -163,13 +152,11 @@ static int conn_lines(lua_State *L)
         (void)check_format(L, lc, i, &n);
     el_conn_open(L, lc, "lines");
     luaL_checkstack(L, last + 4, NULL);
-    lua_pushvalue(L, lua_upvalueindex(1));
-    lua_pushvalue(L, lua_upvalueindex(2));
     lua_pushvalue(L, 1);
     lua_pushinteger(L, last - 1);
     for (int i = 2; i <= last; i++)
         lua_pushvalue(L, i);
-    lua_pushcclosure(L, lines_next, 4 + last - 1);
+    lua_pushcclosure(L, lines_next, 2 + last - 1);
     return 1;
 }
 

@@ -84,10 +84,12 @@ struct el_wait *el_wait_begin(lua_State *L, struct el_sched *s, const char *op)
             el_fault_usage(L, op, "cannot wait here: the loop is already running");
         w = &s->outside;
     }
-    memset(w, 0, sizeof(*w));
     w->sched = s;
     w->task = t;
     w->status = 1;
+    w->suspended = false;
+    w->withdraw = NULL;
+    w->source = NULL;
     return w;
 }
 

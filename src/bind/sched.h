@@ -19,8 +19,8 @@ struct el_task;
 struct el_scope;
 
 /* One wait of a task (it has at most one), or of a script that runs outside of any task.
- * `await` is for waits on a connection, `arg` and `offset` for a call to note how far it
- * has come; a call that needs more keeps it in a userdata on its stack. */
+ * `await` is for waits on a connection; `arg`, `last` and `offset` are for a call to note how
+ * far it has come; a call that needs more keeps it in a userdata on its stack. */
 struct el_wait {
     struct el_sched *sched;
     struct el_task *task; /* NULL: outside of any task */
@@ -28,9 +28,9 @@ struct el_wait {
     bool suspended;
     void (*withdraw)(struct el_wait *w); /* takes it back from `source` */
     void *source;
-    struct el_await await;
-    int arg;
+    int arg, last;
     size_t offset;
+    struct el_await await;
 };
 
 struct el_sched {

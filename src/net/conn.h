@@ -26,6 +26,7 @@ struct el_await {
     size_t seen;          /* bytes that need no second look */
     const void *extra;    /* what else `ready` needs */
     uint64_t deadline_ns; /* monotonic; 0: none */
+    const void *hint;     /* memory that `done` will need: fetched while the system reads */
     /* Called once: 0, EL_ETIMEOUT, EL_ELIMIT, EL_ECLOSED or what `ready` or the stream
      * gave. The await is no longer the connection's then. */
     void (*done)(struct el_await *a, int status);
@@ -41,7 +42,7 @@ struct el_conn {
     struct el_await *reader;
     struct el_await *writers; /* the first one's turn it is */
     struct el_timer *timer;   /* for the deadlines of those that wait */
-    uint64_t timer_due_ns;    /* when it fires next */
+    uint64_t timer_due_ns;    /* when it fires next; 0: it does not */
     struct el_transcript *transcript;
     int rx_end; /* 0; EL_EEOF or the error that ended the receiving half */
     int tx_end; /* 0; the error that ended the sending half */
@@ -85,8 +86,8 @@ void el_conn_consume(struct el_conn *c, size_t n);
 el_ready_fn el_conn_ready_some, el_conn_ready_count, el_conn_ready_line,
     el_conn_ready_end;
 
-/* Asks a->ready at once. 1: it holds; 0: `a` now waits, and done will be called; negative:
- * EL_EBUSY (another reader waits), EL_ECLOSED, EL_ELIMIT, or what ready gave. */
+/* Waits for a->ready, which the caller has just asked in vain. 0: `a` waits, and done will be
+ * called; EL_EBUSY (another reader waits), EL_ECLOSED, EL_ELIMIT. */
 int el_conn_await(struct el_conn *c, struct el_await *a)
     __attribute__((warn_unused_result));
 

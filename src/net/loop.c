@@ -88,11 +88,6 @@ void el_timer_stop(struct el_timer *t)
     (void)uv_timer_stop(&t->handle);
 }
 
-int el_timer_is_active(const struct el_timer *t)
-{
-    return uv_is_active((const uv_handle_t *)&t->handle);
-}
-
 void el_timer_free(struct el_timer *t)
 {
     if (t != NULL)

@@ -39,7 +39,6 @@ struct el_timer *el_timer_new(struct el_loop *loop, el_timer_fn *fire, void *arg
 /* (Re)starts it to fire at the monotonic moment `due_ns` or up to 2 ms later. */
 void el_timer_start(struct el_timer *t, uint64_t due_ns);
 void el_timer_stop(struct el_timer *t);
-int el_timer_is_active(const struct el_timer *t);
 
 /* `fire` is not called any more. NULL is allowed. */
 void el_timer_free(struct el_timer *t);

@@ -1,31 +1,53 @@
 #include "net/transcript.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Each record in the ring is this header, then the bytes kept of the event's head and tail.
- * Positions run on for ever; a position's place is its remainder by the capacity, which is
- * a power of two. */
-struct record {
-    uint64_t t_ns;
-    uint32_t head_len;
-    uint32_t tail_len;
-    uint64_t omitted_and_dir; /* omitted << 8 | dir */
-};
+#include "base/clock.h"
+
+/* A record in the ring is one word, then the bytes that are kept of the event; where some are
+ * not, a second word tells how many, and the bytes are its head and its tail in equal parts.
+ * The word: microseconds since the transcript began (40 bits, 12 days), bytes kept (16 bits),
+ * direction (7 bits), and whether there is a second word. Small records matter: a thousand
+ * connections write theirs into as many rings, which no cache holds.
+ *
+ * Positions run on for ever; a position's place is its remainder by the capacity, which is a
+ * power of two. */
+#define WORD sizeof(uint64_t)
+#define TIME_MAX (((uint64_t)1 << 40) - 1)
+#define KEPT_MAX (2 * EL_TRANSCRIPT_PART)
+
+static uint64_t pack(uint64_t us, size_t kept, enum el_direction dir, bool omitted)
+{
+    return (us < TIME_MAX ? us : TIME_MAX) << 24 | (uint64_t)kept << 8 |
+           (uint64_t)dir << 1 | omitted;
+}
+
+static size_t word_kept(uint64_t word)
+{
+    return word >> 8 & 0xffff;
+}
+
+static size_t record_size(uint64_t word)
+{
+    return WORD + (word & 1 ? WORD : 0) + word_kept(word);
+}
 
 struct el_transcript {
-    unsigned refs;
-    uint32_t cap;
     char *ring;
-    uint64_t first; /* position of the oldest record */
-    uint64_t next;  /* position behind the newest one */
+    size_t cap;
+    uint64_t first;    /* position of the oldest record */
+    uint64_t next;     /* position behind the newest one */
+    uint64_t begun_ns; /* what times count from */
     uint64_t dropped;
+    unsigned refs;
     char *name;
     char *address;
 };
 
-#define SMALLEST_RING 256u
+#define SMALLEST_RING ((size_t)128)
 
 static char *copy_text(const char *text)
 {
@@ -38,6 +60,7 @@ struct el_transcript *el_transcript_new(const char *name)
     if (t == NULL)
         return NULL;
     t->refs = 1;
+    t->begun_ns = el_clock_ns();
     t->name = copy_text(name);
     return t;
 }
@@ -77,57 +100,69 @@ static void copy_out(const struct el_transcript *t, uint64_t from, void *out, si
         memcpy((char *)out + first, t->ring, len - first);
 }
 
+/* Until the ring has its full size nothing is dropped, and so nothing wraps: it grows as any
+ * array does. */
 static int grow(struct el_transcript *t, size_t need)
 {
-    size_t used = (size_t)(t->next - t->first);
     size_t cap = t->cap > 0 ? t->cap : SMALLEST_RING;
-    while (cap < used + need && cap < EL_TRANSCRIPT_BYTES)
+    while (cap < t->next + need && cap < EL_TRANSCRIPT_BYTES)
         cap *= 2;
-    if (cap == t->cap)
+    if (cap <= t->cap)
         return 0;
-    char *ring = malloc(cap);
+    char *ring = realloc(t->ring, cap);
     if (ring == NULL)
         return -ENOMEM;
-    if (used > 0)
-        copy_out(t, t->first, ring, used);
-    free(t->ring);
     t->ring = ring;
-    t->cap = (uint32_t)cap;
-    t->first = 0;
-    t->next = used;
+    t->cap = cap;
     return 0;
 }
 
 static void drop_oldest(struct el_transcript *t)
 {
-    struct record r;
-    copy_out(t, t->first, &r, sizeof(r));
-    t->first += sizeof(r) + r.head_len + r.tail_len;
+    uint64_t word;
+    copy_out(t, t->first, &word, WORD);
+    t->first += record_size(word);
     t->dropped++;
+}
+
+static int make_room(struct el_transcript *t, size_t need)
+{
+    int err = grow(t, need);
+    if (err != 0) {
+        t->dropped++;
+        return err;
+    }
+    while (t->next - t->first + need > t->cap)
+        drop_oldest(t);
+    return 0;
 }
 
 void el_transcript_add(struct el_transcript *t, enum el_direction dir, uint64_t t_ns,
                        const void *data, size_t len)
 {
-    struct record r = {.t_ns = t_ns, .head_len = (uint32_t)len};
-    size_t omitted = 0;
-    if (len > 2 * EL_TRANSCRIPT_PART) {
-        r.head_len = r.tail_len = (uint32_t)EL_TRANSCRIPT_PART;
-        omitted = len - 2 * EL_TRANSCRIPT_PART;
-    }
-    r.omitted_and_dir = (uint64_t)omitted << 8 | (uint64_t)dir;
-    size_t need = sizeof(r) + r.head_len + r.tail_len;
-    if (t->next - t->first + need > t->cap && grow(t, need) != 0) {
-        t->dropped++;
+    size_t kept = len < KEPT_MAX ? len : KEPT_MAX;
+    bool omitted = kept < len;
+    uint64_t word = pack((t_ns - t->begun_ns) / 1000, kept, dir, omitted);
+    size_t need = record_size(word);
+    if (t->next - t->first + need > t->cap && make_room(t, need) != 0)
+        return;
+    size_t at = t->next & (t->cap - 1);
+    if (!omitted && at + need <= t->cap) { /* nearly always: in one piece */
+        memcpy(t->ring + at, &word, WORD);
+        if (kept > 0)
+            memcpy(t->ring + at + WORD, data, kept);
+        t->next += need;
         return;
     }
-    while (t->next - t->first + need > t->cap)
-        drop_oldest(t);
-    copy_in(t, &r, sizeof(r));
-    if (r.head_len > 0)
-        copy_in(t, data, r.head_len);
-    if (r.tail_len > 0)
-        copy_in(t, (const char *)data + len - r.tail_len, r.tail_len);
+    copy_in(t, &word, WORD);
+    if (omitted) {
+        uint64_t missing = len - kept;
+        copy_in(t, &missing, WORD);
+        copy_in(t, data, EL_TRANSCRIPT_PART);
+        copy_in(t, (const char *)data + len - EL_TRANSCRIPT_PART, EL_TRANSCRIPT_PART);
+    } else if (kept > 0) {
+        copy_in(t, data, kept);
+    }
 }
 
 int el_transcript_each(const struct el_transcript *t, el_transcript_fn *each, void *arg)
@@ -140,23 +175,35 @@ int el_transcript_each(const struct el_transcript *t, el_transcript_fn *each, vo
     size_t used = (size_t)(t->next - t->first);
     copy_out(t, t->first, flat, used);
     for (size_t at = 0; at < used;) {
-        struct record r;
-        memcpy(&r, flat + at, sizeof(r));
-        at += sizeof(r);
+        uint64_t word, missing = 0;
+        memcpy(&word, flat + at, WORD);
+        const char *bytes = flat + at + WORD;
+        if (word & 1) {
+            memcpy(&missing, bytes, WORD);
+            bytes += WORD;
+        }
+        size_t kept = word_kept(word);
+        size_t head = missing > 0 ? EL_TRANSCRIPT_PART : kept;
         struct el_transcript_event e = {
-            .dir = (enum el_direction)(r.omitted_and_dir & 0xff),
-            .t_ns = r.t_ns,
-            .head = flat + at,
-            .head_len = r.head_len,
-            .omitted = (size_t)(r.omitted_and_dir >> 8),
-            .tail = flat + at + r.head_len,
-            .tail_len = r.tail_len,
+            .dir = (enum el_direction)(word >> 1 & 0x7f),
+            .t_ns = t->begun_ns + (word >> 24) * 1000,
+            .head = bytes,
+            .head_len = head,
+            .omitted = (size_t)missing,
+            .tail = bytes + head,
+            .tail_len = kept - head,
         };
-        at += r.head_len + r.tail_len;
+        at += record_size(word);
         each(&e, arg);
     }
     free(flat);
     return 0;
+}
+
+void el_transcript_prefetch(const struct el_transcript *t)
+{
+    if (t->ring != NULL)
+        __builtin_prefetch(t->ring + (t->next & (t->cap - 1)), 1);
 }
 
 const char *el_transcript_name(const struct el_transcript *t)

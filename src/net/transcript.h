@@ -34,6 +34,9 @@ void el_transcript_unref(struct el_transcript *t);
 void el_transcript_add(struct el_transcript *t, enum el_direction dir, uint64_t t_ns,
                        const void *data, size_t len);
 
+/* Asks the processor for the memory that the next event will be written to. */
+void el_transcript_prefetch(const struct el_transcript *t);
+
 /* One event as it is read back. `head` and `tail` are views that end with the next call;
  * between them `omitted` bytes were not kept. */
 struct el_transcript_event {

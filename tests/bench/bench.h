@@ -1,5 +1,5 @@
-/* bench.h - what the programs of the benchmark share: numbers, loopback sockets, the clock,
- * the line that goes round, the stream that is received, and the one line of results.
+/* bench.h - what the programs of the benchmark share: numbers, loopback sockets, the
+ * clock, the line that goes round, the stream that is received, the line of results.
  *
  * Everything is the caller's storage. One thread. A failure ends the program with a
  * message and status 1: a client that went on after one would measure something else. */

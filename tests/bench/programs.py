@@ -1,4 +1,4 @@
-"""The processes of a benchmark: started on a core of their own, timed, not left behind."""
+"""The processes of a benchmark: started on a core, timed, and never left behind."""
 
 import contextlib
 import os
@@ -74,7 +74,7 @@ class Program:
         return f"{name}: {lines[-1]}" if lines else f"{name}: no message"
 
     def finish(self, seconds=CLIENT_SECONDS):
-        """Waits for its end; returns its CPU and wall seconds. No success is a Failure."""
+        """Waits for its end; returns its CPU and wall seconds, or fails as it did."""
         ended, _, _ = select.select([self.pidfd], [], [], seconds)
         if not ended:
             raise Failure(f"{self.command[0]}: still running after {seconds} s")

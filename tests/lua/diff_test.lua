@@ -140,6 +140,8 @@ the actual string ends before byte 4
     it("splits no character, and names those that may look alike", function()
         is("they part at byte 5\n  - café\n  + cafè\n       ^\n    characters: U+00E9 expected, U+00E8 got",
             report("café", "cafè"))
+        is("they part at byte 2\n  - \u{ff}\n  + \u{fe}\n    ^\n    characters: U+00FF expected, U+00FE got",
+            report("\u{ff}", "\u{fe}"))
         is("they part at byte 2\n  - p\u{430}y\n  + pay\n     ^\n    characters: U+0430 expected, U+0061 got",
             report("p\u{430}y", "pay"))
     end)
@@ -202,6 +204,26 @@ they part at byte 35 (line 5)
     line 35
     line 36
     (4 lines the same)]], report(before, table.concat(after, "\n") .. "\n"))
+    end)
+
+    it("keeps what both have, at the end of one side too", function()
+        is([[
+they part at byte 1 (line 1)
+  - 1
+  + 3
+    ^
+    k
+  - 2]], report("1\nk\n2\n", "3\nk\n"))
+    end)
+
+    it("counts the lines of a long change that it leaves out", function()
+        local old, new = {}, {}
+        for index = 1, 20 do
+            old[index], new[index] = "old " .. index, "new " .. index
+        end
+        local text = report(table.concat(old, "\n"), table.concat(new, "\n"))
+        assert(text:find("\n  - old 12\n  - (8 more lines)\n  + new 1\n", 1, true), text)
+        is("  + (8 more lines)", text:match "[^\n]*$")
     end)
 
     it("tells a missing last line end", function()
@@ -324,6 +346,7 @@ they differ at .body
     it("says why values that print alike differ", function()
         is("they differ at [1]\n  [1]\n    - nan\n    + nan\n      (nan is not equal to itself)",
             report({ 0 / 0 }, { 0 / 0 }))
+        is("they differ at [1]\n  [1]\n    - nan\n    + 1", report({ 0 / 0 }, { 1 }))
         local never = { __eq = function()
             return false
         end }

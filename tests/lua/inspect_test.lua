@@ -120,6 +120,7 @@ describe("inspect.value", function()
         is('"0123456789"...(11 bytes)', inspect.value("0123456789a", { max_length = 10 }))
         is('"0123456789"', inspect.value("0123456789", { max_length = 10 }))
         is('"éééé"...(10 bytes)', inspect.value("ééééé", { max_length = 9 }))
+        is('{"0123456789"...(11 bytes)}', inspect.value({ "0123456789a" }, { max_string = 10 }))
         is('{"' .. ("x"):rep(1024) .. '"...(2000 bytes), 2}', inspect.value { ("x"):rep(2000), 2 })
     end)
 
@@ -217,7 +218,10 @@ describe("inspect.path_step", function()
         is(".name", inspect.path_step "name")
         is("[3]", inspect.path_step(3))
         is('["two words"]', inspect.path_step "two words")
-        is('["end"]', inspect.path_step "end")
+        for word in ("and break do else elseif end false for function goto if in local nil not or repeat return"
+            .. " then true until while"):gmatch "%a+" do
+            is('["' .. word .. '"]', inspect.path_step(word))
+        end
         is('["é"]', inspect.path_step "é")
         is('[""]', inspect.path_step "")
         is("[true]", inspect.path_step(true))

@@ -6,6 +6,8 @@ import subprocess
 from style import files, run
 
 LUAC = shutil.which("luac5.4") or "luac"
+# Standard names, which may be replaced on purpose by what keeps their meaning.
+STANDARD = {"arg", "dofile", "load", "loadfile", "print", "require"}
 # SETTABUP 0 0 1k ; _ENV "name" 1
 SETS_GLOBAL = re.compile(r"\[(\d+)\]\s+SETTABUP\b.*;\s*_ENV\s+\"(\w+)\"")
 
@@ -24,7 +26,8 @@ def compiles(root):
 def globals_set(root):
     for path in files(root, "src/lua", suffixes={".lua"}):
         for line, name in SETS_GLOBAL.findall(luac("-l", "-p", path).stdout):
-            yield f"{path.relative_to(root)}:{line}: sets the global {name}"
+            if name not in STANDARD:
+                yield f"{path.relative_to(root)}:{line}: sets the global {name}"
 
 
 run(
@@ -35,7 +38,7 @@ run(
         [{"scripts/a.lua": "#!/usr/bin/env echolot\nx = 1\n"}],
     ),
     (
-        "embedded Lua sets no globals",
+        "embedded Lua adds no globals",
         globals_set,
         [
             {"src/lua/a.lua": "x = 1\n"},
@@ -44,7 +47,7 @@ run(
         ],
         [
             {
-                "src/lua/a.lua": "local M = {}\nfunction M.f() return print end\nreturn M\n",
+                "src/lua/a.lua": "local M = {}\nfunction M.f() load = print end\nreturn M\n",
                 "scripts/a.lua": "x = 1\n",
             }
         ],

@@ -1,0 +1,143 @@
+--- What of a test goes into its report: errors, transcripts and facts as plain JSON values.
+local core = require "echolot.core"
+local inspect = require "echolot.inspect"
+
+local M = {}
+
+--- A traceback without the parts that are Echolot's own.
+---@param text? string
+---@return string?
+function M.traceback(text)
+    if not text then
+        return nil
+    end
+    local kept = {}
+    for line in text:gmatch "[^\n]+" do
+        if not line:find("^%s*echolot/") and not line:find("^%s*%[C%]: in [?i]") then
+            kept[#kept + 1] = line
+        end
+    end
+    return #kept > 1 and table.concat(kept, "\n") or nil
+end
+
+-- Text of any error value. A value whose __tostring raises does not hide that there was an error.
+local function describe(err)
+    if type(err) == "string" then
+        return err
+    end
+    local ok, text = pcall(tostring, err)
+    if ok and getmetatable(err) and type(text) == "string" then
+        return text
+    end
+    return inspect.value(err)
+end
+
+--- The error of a test as a report has it.
+---@param err any
+---@param traceback? string
+---@return table
+function M.error(err, traceback)
+    local out = { kind = "error", traceback = M.traceback(traceback) }
+    out.message = describe(err)
+    if core.error.is(err) then
+        local function text(value)
+            return value ~= nil and tostring(value) or nil
+        end
+        out.kind, out.op, out.address, out.errno = err.kind, err.op, err.address, err.errno
+        out.where = err.where
+        out.expected, out.actual = text(err.expected), text(err.actual)
+        out.diff = err.diff
+        out.summary = err.summary
+        if err.received and #err.received > 0 then
+            out.received = M.data(err.received)
+        end
+    end
+    return out
+end
+
+--- Bytes as a report carries them: text where it is plain, else base64.
+---@param bytes string
+---@return string|table
+function M.data(bytes)
+    if core.text.is_plain(bytes) then
+        return bytes
+    end
+    return { base64 = core.text.base64(bytes) }
+end
+
+-- Bytes of transcript that one test's report holds at most; what came first is left out.
+local TRANSCRIPT_MAX = 256 * 1024
+
+--- The transcript of all connections of a scope, in order of time, its times counted from
+--- `started`; and how many events are missing.
+---@param scope userdata
+---@param started number
+---@return table[] events
+---@return integer? dropped nil for none
+function M.transcript(scope, started)
+    local events, dropped = scope:transcript()
+    for i, event in ipairs(events) do
+        event.order = i
+    end
+    table.sort(events, function(a, b)
+        return a.t < b.t or a.t == b.t and a.order < b.order
+    end)
+    local size, first = 0, #events + 1
+    while first > 1 and size <= TRANSCRIPT_MAX do
+        first = first - 1
+        size = size + (events[first].data and #events[first].data or 0) + 64
+    end
+    local out = core.json.array {}
+    for i = first, #events do
+        local event = events[i]
+        out[#out + 1] = {
+            t = math.max(0, event.t - started), dir = event.dir,
+            peer = event.peer or event.address, conn = event.conn,
+            data = event.data and M.data(event.data), omitted = event.omitted,
+            omitted_after = event.omitted_after,
+        }
+    end
+    dropped = dropped + first - 1
+    return out, dropped > 0 and dropped or nil
+end
+
+local function usage(op, message)
+    error(core.error.new { kind = "usage", op = op, message = message }, 0)
+end
+
+--- A fact's name, checked.
+function M.fact_name(name)
+    if type(name) ~= "string" then
+        usage("fact", "a name is expected first, got " .. type(name))
+    end
+    return name
+end
+
+-- A copy, so that what the script does with its table later does not change the report.
+local function copy(value, depth)
+    local kind = type(value)
+    if kind == "string" then
+        return M.data(value)
+    elseif kind == "number" or kind == "boolean" then
+        return value
+    elseif kind ~= "table" then
+        usage("fact", "facts are numbers, strings, booleans and tables of these, not " .. kind)
+    elseif depth > 50 then
+        usage("fact", "the table is nested too deeply, or contains itself")
+    end
+    local out = {}
+    for key, item in pairs(value) do
+        if type(key) ~= "string" and type(key) ~= "number" then
+            usage("fact", "a key is neither string nor number")
+        end
+        out[key] = copy(item, depth + 1)
+    end
+    return out
+end
+
+--- A fact's value as JSON can hold it, checked.
+function M.fact_value(value)
+    return copy(value, 0)
+end
+
+return M

@@ -1,0 +1,56 @@
+--- The character generator (RFC 864): lines of characters without end, as fast as the client
+--- takes them; what it sends is thrown away.
+local core = require "echolot.core"
+local discard = require "echolot.servers.discard"
+local server = require "echolot.servers.server"
+
+-- "A popular choice": 95 printing characters in a ring, 72 a line, each line one further on.
+local LINE_LENGTH = 72
+local FIRST, LAST = 32, 126
+local LINES = LAST - FIRST + 1
+
+-- After so many rounds of all lines the other clients have their turn.
+local ROUNDS_IN_A_ROW = 16
+
+local function all_lines()
+    local ring = {}
+    for code = FIRST, LAST do
+        ring[#ring + 1] = string.char(code)
+    end
+    local characters = table.concat(ring)
+    characters = characters .. characters
+    local lines = {}
+    for first = 1, LINES do
+        lines[first] = characters:sub(first, first + LINE_LENGTH - 1) .. "\r\n"
+    end
+    return table.concat(lines)
+end
+
+local ROUND = all_lines()
+
+---@type echolot.servers.definition
+local M = {
+    name = "chargen",
+    summary = "sends lines of characters without end (RFC 864)",
+    options = {},
+}
+
+---@param conn echolot.conn
+function M.serve(conn)
+    -- A client that has ended its half may go on reading: only its close ends us, by a send
+    -- that fails. Reading what it sends keeps it from waiting for us.
+    local reader = core.spawn(pcall, discard.serve, conn)
+    local guard <close> = setmetatable({}, {
+        __close = function()
+            reader:cancel()
+        end,
+    })
+    while true do
+        for _ = 1, ROUNDS_IN_A_ROW do
+            conn:send(ROUND)
+        end
+        server.give_way()
+    end
+end
+
+return M

@@ -1,0 +1,252 @@
+--- The echo server: what comes is sent back (RFC 862), line by line, and with options that
+--- show what a stream is. Each frame (a line; raw: what one receive gave, or a block) goes
+--- through the same steps, in this order, so that all options work together:
+---
+---   framing, max_line and overflow, batch, delay, reply, terminator, repeat_reply, chunk and
+---   chunk_delay, close_after
+local core = require "echolot.core"
+local crc32 = require "echolot.servers.crc32"
+local frames = require "echolot.servers.frames"
+local server = require "echolot.servers.server"
+
+-- A line without a limit of its own ends its client here, as max_buffer does elsewhere.
+local LINE_MAX = 1 << 20
+
+local SIZE_MAX = 1 << 30
+
+-- So many sends that did not have to wait, and the other clients have their turn.
+local SENDS_IN_A_ROW = 64
+
+---@type echolot.servers.definition
+local M = {
+    name = "echo",
+    summary = "sends back what comes, line by line (RFC 862)",
+    options = {
+        { name = "framing", type = "choice", choices = { "line", "raw" }, default = "line",
+            help = "what is answered: lines, or whatever has come" },
+        { name = "reply", type = "choice", default = "same",
+            choices = { "same", "upper", "lower", "reverse", "previous", "count", "hash" },
+            help = "what the answer is; previous: the line before, count: its bytes, hash: CRC-32" },
+        { name = "terminator", type = "choice", choices = { "same", "lf", "crlf", "none" },
+            default = "same", help = "how replies end" },
+        { name = "chunk", type = "integer", min = 1, max = SIZE_MAX,
+            help = "send replies in pieces of N bytes" },
+        { name = "chunk_delay", type = "seconds", min = 0, default = 0,
+            help = "pause between two pieces" },
+        { name = "delay", type = "seconds", min = 0, default = 0,
+            help = "pause before each reply" },
+        { name = "repeat_reply", type = "integer", min = 1, max = SIZE_MAX, default = 1,
+            help = "send each reply N times" },
+        { name = "greeting", type = "text", help = "a line that each client is sent first" },
+        { name = "max_line", type = "integer", min = 1, max = SIZE_MAX,
+            help = "bytes of a line, its end not counted; raw: of what is answered at once" },
+        { name = "overflow", type = "choice", choices = { "truncate", "split", "close" },
+            default = "truncate", help = "what becomes of a line beyond max_line" },
+        { name = "close_after", type = "integer", min = 1, max = SIZE_MAX,
+            help = "close once N lines are answered" },
+        { name = "idle_timeout", type = "seconds",
+            help = "close when the client has neither sent nor taken anything for S seconds" },
+        { name = "half_close", type = "choice", choices = { "drain", "close" }, default = "drain",
+            help = "at the client's FIN: answer what came before it, or drop that" },
+        { name = "batch", type = "integer", min = 1, max = SIZE_MAX,
+            help = "answer once N bytes are in: lines together, raw in blocks of N" },
+    },
+}
+
+-- Makers of functions from a frame's text to the reply's.
+local replies = {
+    same = function()
+        return function(text)
+            return text
+        end
+    end,
+    upper = function()
+        return string.upper
+    end,
+    lower = function()
+        return string.lower
+    end,
+    reverse = function()
+        return string.reverse
+    end,
+    previous = function()
+        local before = ""
+        return function(text)
+            local reply = before
+            before = text
+            return reply
+        end
+    end,
+    count = function()
+        return function(text)
+            return tostring(#text)
+        end
+    end,
+    hash = function()
+        return function(text)
+            return ("%08x"):format(crc32.sum(text))
+        end
+    end,
+}
+
+local ends = { lf = "\n", crlf = "\r\n", none = "" }
+
+-- Pauses that a FIN ends where it ends everything: `pause(seconds)` is false then. What comes
+-- meanwhile stays in the connection's buffer, unless it is dropped with the rest.
+local function pause_of(conn, options)
+    if options.half_close == "drain" then
+        return function(seconds)
+            core.sleep(seconds)
+            return true
+        end
+    end
+    return function(seconds)
+        local last_s = core.now() + seconds
+        local ok, err = pcall(conn.read, conn:timeout(seconds), "a")
+        conn:timeout(options.idle_timeout or math.huge)
+        if ok then
+            return false
+        elseif err.kind == "limit" then -- no room left: a FIN behind that much is not seen yet
+            core.sleep(math.max(last_s - core.now(), 0))
+        elseif err.kind ~= "timeout" then
+            error(err, 0)
+        end
+        return true
+    end
+end
+
+-- `send(reply)` in pieces, no two of them closer than chunk_delay; false: the client ended.
+local function sender_of(conn, options, pause)
+    local size, delay_s = options.chunk, options.chunk_delay
+    local next_s = 0
+    local sent = 0
+    local function send_piece(piece)
+        if delay_s > 0 then
+            local left_s = next_s - core.now()
+            if left_s > 0 and not pause(left_s) then
+                return false
+            end
+        end
+        conn:send(piece)
+        next_s = core.now() + delay_s
+        sent = sent + 1
+        if sent % SENDS_IN_A_ROW == 0 then
+            server.give_way()
+        end
+        return true
+    end
+    return function(reply)
+        for at = 1, #reply, size or #reply do
+            if not send_piece(size and reply:sub(at, at + size - 1) or reply) then
+                return false
+            end
+        end
+        return true
+    end
+end
+
+-- `answer(text, ending)`: false once the conversation is over.
+local function answerer_of(conn, options)
+    local pause = pause_of(conn, options)
+    local send = sender_of(conn, options, pause)
+    local reply_to = replies[options.reply]()
+    local terminator = ends[options.terminator]
+    local answered = 0
+    return function(text, ending)
+        if options.delay > 0 and not pause(options.delay) then
+            return false
+        end
+        local reply = reply_to(text) .. (terminator or ending)
+        for _ = 1, options.repeat_reply do
+            if not send(reply) then
+                return false
+            end
+        end
+        answered = answered + 1
+        return answered ~= options.close_after
+    end
+end
+
+local function frames_of(conn, options)
+    local limit, overflow = options.max_line, options.overflow
+    if options.framing == "line" then
+        return frames.lines(conn, limit or LINE_MAX, limit and overflow or "close")
+    end
+    local next_frame = options.batch and frames.blocks(conn, options.batch) or frames.chunks(conn)
+    return limit and frames.limited(next_frame, limit, overflow) or next_frame
+end
+
+-- Lines are held until `batch` bytes of them are in, then answered one by one.
+local function batched(answer, batch)
+    local texts, endings = {}, {}
+    local held = 0
+    local function flush()
+        local n = #texts
+        for i = 1, n do
+            if not answer(texts[i], endings[i]) then
+                return false
+            end
+        end
+        texts, endings, held = {}, {}, 0
+        return true
+    end
+    return function(text, ending)
+        local n = #texts + 1
+        texts[n], endings[n] = text, ending
+        held = held + #text + #ending
+        return held < batch or flush()
+    end, flush
+end
+
+local function converse(conn, options)
+    local drains = options.half_close == "drain"
+    local next_frame = frames_of(conn, options)
+    local answer, flush = answerer_of(conn, options), nil
+    if options.batch and options.framing == "line" then
+        answer, flush = batched(answer, options.batch)
+    end
+    for text, ending, cut in next_frame do
+        if (cut and not drains) or not answer(text, ending) then
+            return
+        end
+    end
+    if flush and drains then
+        flush()
+    end
+end
+
+-- Without options a line is sent back as it is: one string a line, made and awaited in C.
+local function converse_plainly(conn)
+    local read, send = conn.read, conn.send
+    local line = read(conn, "L")
+    while line do
+        send(conn, line)
+        line = read(conn, "L")
+    end
+end
+
+local function is_plain(options)
+    for _, option in ipairs(M.options) do
+        if option.name ~= "greeting" and options[option.name] ~= option.default then
+            return false
+        end
+    end
+    return true
+end
+
+--- Talks with one client until either side ends.
+---@param conn echolot.conn
+---@param options table
+function M.serve(conn, options)
+    conn:timeout(options.idle_timeout or math.huge)
+    if options.greeting then
+        conn:send(options.greeting, options.terminator == "crlf" and "\r\n" or "\n")
+    end
+    if is_plain(options) then
+        converse_plainly(conn)
+    else
+        converse(conn, options)
+    end
+end
+
+return M

@@ -1,0 +1,209 @@
+--- The supervisor's side of a run: hands files to workers, watches them, and tells the reporters
+--- what happens. A worker that spins, dies or eats its memory costs the test it was at.
+local core = require "echolot.core"
+local host = require "echolot.host"
+
+local M = {}
+
+-- A worker ends a test that takes too long by itself; one that does not within this time more
+-- computes without waiting, and is killed.
+local GRACE_S = 2
+
+---@class echolot.supervisor
+---@field options table of the command
+---@field files string[]
+---@field next_file integer
+---@field emit fun(event: table, line?: string)
+---@field stopping boolean
+local supervisor = {}
+supervisor.__index = supervisor
+
+---@param options table `timeout`, `test_timeout`, `memory_limit`, `jobs`, ... as job fields
+---@param files string[]
+---@param emit fun(event: table, line?: string)
+---@return echolot.supervisor
+function M.new(options, files, emit)
+    return setmetatable({
+        options = options, files = files, next_file = 1, emit = emit, stopping = false,
+        active = {},
+    }, supervisor)
+end
+
+local function event(fields)
+    fields.t = core.unix_time()
+    return fields
+end
+
+-- A worker process, and what it prints, which becomes log events.
+local function start_worker(self)
+    local process, channel, output = host.start_worker()
+    local worker = { process = process, channel = channel }
+    worker.listener = core.spawn(function()
+        for line in output:lines() do
+            local active = self.active[worker]
+            self.emit(event {
+                event = "log", text = line, path = active and active.path,
+                name = active and active.test and active.test.name,
+            })
+        end
+        output:close()
+    end)
+    return worker
+end
+
+local function stop_worker(worker)
+    worker.process:kill()
+    worker.channel:close()
+    local code, signal = worker.process:wait()
+    pcall(worker.listener.join, worker.listener)
+    return code, signal
+end
+
+-- What is known of a worker's death.
+local function describe_death(active, code, signal, timed_out, limit)
+    if timed_out then
+        return "timeout", ("no answer for %.10g s: the script computes without waiting; killed"):format(limit)
+    elseif active.memory_limit then
+        return "limit", ("the worker passed its memory limit of %d bytes (--memory-limit)"):format(
+            active.memory_limit)
+    elseif active.script_exit then
+        local exit = active.script_exit
+        return "error", ("%sthe script called os.exit(%d)"):format(
+            exit.where and exit.where .. ": " or "", exit.status)
+    elseif signal then
+        return "error", ("the worker was ended by a signal: %s"):format(signal)
+    end
+    return "error", ("the worker exited with status %d"):format(code)
+end
+
+-- Reports the test at which a worker was lost.
+local function report_lost_test(self, active, kind, message)
+    local test = active.test
+    self.emit(event {
+        event = "test_end", name = test.name, path = test.path, line = test.line, tags = test.tags,
+        number = test.number, target = test.target,
+        status = kind == "timeout" and "timeout" or "error",
+        duration = core.now() - active.test_began, checks = 0,
+        error = { kind = kind, message = message }, transcript = core.json.array {},
+    })
+end
+
+-- Takes one event of the worker's. True when the file is done.
+local function take_event(self, active, line)
+    local e = core.json.decode(line)
+    if type(e) ~= "table" then
+        active.garbled = true
+        return false
+    end
+    if e.event == "memory_limit" then
+        active.memory_limit = e.limit
+        return false
+    elseif e.event == "script_exit" then
+        active.script_exit = e
+        return false
+    elseif e.event == "file_start" then
+        if active.restarted then
+            return false -- told before
+        end
+    elseif e.event == "test_start" then
+        active.test, active.test_began, active.reached = e, core.now(), e.number
+    elseif e.event == "test_end" then
+        active.test = nil
+        if self.options.fail_fast and e.status ~= "pass" and e.status ~= "skip" then
+            self.stopping = true
+        end
+    elseif e.event == "file_end" and active.tests_before then
+        e.tests = math.max(e.tests, active.tests_before)
+    end
+    self.emit(e, line)
+    return e.event == "file_end"
+end
+
+-- Runs one file on the worker until it is done (true), or the worker is lost (false, and whether
+-- that was for want of an answer).
+local function follow(self, worker, active)
+    local limit = self.options.test_timeout + GRACE_S
+    worker.channel:timeout(limit)
+    worker.channel:send(core.json.encode(active.job), "\n")
+    while true do
+        local ok, line = pcall(worker.channel.read, worker.channel, "l")
+        if not ok then
+            return false, line.kind == "timeout"
+        elseif line == nil then
+            return false, false
+        elseif take_event(self, active, line) then
+            return true
+        end
+    end
+end
+
+local function job_for(self, path, skip)
+    local o = self.options
+    return {
+        path = path, skip = skip, list = o.list, filter = o.filter, filter_out = o.filter_out,
+        targets = o.targets, timeout = o.timeout, test_timeout = o.test_timeout,
+        memory_limit = o.memory_limit, fail_fast = o.fail_fast,
+    }
+end
+
+-- Runs a file to its end, on as many workers as that takes. The worker that is left, or nil.
+local function run_file(self, worker, path)
+    local active = { path = path, reached = 0 }
+    while true do
+        worker = worker or start_worker(self)
+        self.active[worker] = active
+        active.job = job_for(self, path, active.reached)
+        local reached_before = active.reached
+        local done, timed_out = follow(self, worker, active)
+        if done then
+            self.active[worker] = nil
+            return worker
+        end
+        local code, signal = stop_worker(worker)
+        self.active[worker] = nil
+        worker = nil
+        local kind, message = describe_death(active, code, signal, timed_out,
+            self.options.test_timeout + GRACE_S)
+        if active.test then
+            report_lost_test(self, active, kind, message)
+            if self.options.fail_fast then
+                self.stopping = true
+            end
+        end
+        -- Lost outside of any test, and without progress: it would be lost again.
+        if not active.test or active.reached == reached_before or self.stopping then
+            self.emit(event {
+                event = "file_end", path = path, status = "error", duration = 0,
+                tests = active.reached,
+                error = not active.test and { kind = kind, message = message } or nil,
+            })
+            return nil
+        end
+        active.test, active.memory_limit, active.script_exit = nil, nil, nil
+        active.restarted = true
+    end
+end
+
+--- Runs all files, `jobs` at a time.
+function supervisor:run()
+    local function slot()
+        local worker
+        while not self.stopping and self.next_file <= #self.files do
+            local path = self.files[self.next_file]
+            self.next_file = self.next_file + 1
+            worker = run_file(self, worker, path)
+        end
+        if worker then
+            stop_worker(worker)
+        end
+    end
+    local tasks = {}
+    for i = 1, math.min(self.options.jobs, #self.files) do
+        tasks[i] = core.spawn(slot)
+    end
+    for _, task in ipairs(tasks) do
+        task:join()
+    end
+end
+
+return M
