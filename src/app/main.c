@@ -52,25 +52,25 @@ static int interrupted(lua_State *L, const struct el_command *command, int numbe
     return 128 + number;
 }
 
-/* Runs the command's `main(options)` in a task; its result is the exit status. */
-static int carry_out(lua_State *L, const struct el_command *command)
+/* Calls the command's `main` with the options on top; its result is the exit status. */
+static int call_main(lua_State *L, const struct el_command *command)
 {
-    struct el_ctx *ctx = el_ctx_get(L);
-    int err = el_signals_install(ctx);
-    if (err != 0)
-        return complain(el_err_text(err));
-    int status;
     lua_pushvalue(L, -1);
     if (push_module_field(L, command, "main") != 0)
         return internal_error(L);
     lua_insert(L, -2);
     int failed = el_vm_call(L, 1);
     if (el_signals_caught() != 0)
-        status = interrupted(L, command, el_signals_caught());
-    else if (failed)
-        status = internal_error(L);
-    else
-        status = (int)lua_tointeger(L, -1);
+        return interrupted(L, command, el_signals_caught());
+    return failed ? internal_error(L) : (int)lua_tointeger(L, -1);
+}
+
+static int carry_out(lua_State *L, const struct el_command *command)
+{
+    int err = el_signals_install(el_ctx_get(L));
+    if (err != 0)
+        return complain(el_err_text(err));
+    int status = call_main(L, command);
     if (fflush(stdout) != 0 && status == 0) {
         fprintf(stderr, "echolot: cannot write to standard output\n");
         status = EXIT_INTERNAL;

@@ -9,10 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HELP \
-    {"help", 'h', EL_OPT_FLAG, NULL, "show this help"}
-#define TIMEOUT \
-    {"timeout", 0, EL_OPT_SECONDS, "S", "limit of each wait on a connection (5)"}
+#define HELP                                                                             \
+    {                                                                                    \
+        "help", 'h', EL_OPT_FLAG, NULL, "show this help"                                 \
+    }
+#define TIMEOUT                                                                          \
+    {                                                                                    \
+        "timeout", 0, EL_OPT_SECONDS, "S", "limit of each wait on a connection (5)"      \
+    }
 
 static const struct el_option test_options[] = {
     {"target", 0, EL_OPT_LIST, "[NAME=]ADDRESS", "whom to talk to; repeatable"},

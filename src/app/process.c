@@ -52,7 +52,7 @@ static void on_exited(uv_process_t *process, int64_t code, int signal_number)
     p->code = code;
     p->signal = signal_number;
     if (p->waiter != NULL)
-        el_wait_wake(p->waiter, 0);
+        el_sched_wake(p->waiter, 0);
     p->waiter = NULL;
 }
 
@@ -178,11 +178,11 @@ static int process_wait(lua_State *L)
     lua_settop(L, 1);
     if (p->exited)
         return push_status(L, p);
-    struct el_wait *w = el_wait_begin(L, &p->ctx->sched, "wait");
+    struct el_wait *w = el_sched_begin_wait(L, &p->ctx->sched, "wait");
     w->source = p;
     w->withdraw = withdraw_wait;
     p->waiter = w;
-    return el_wait_yield(L, w, wait_rest);
+    return el_sched_yield(L, w, wait_rest);
 }
 
 static int process_gc(lua_State *L)

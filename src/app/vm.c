@@ -2,6 +2,7 @@
 
 #include <lauxlib.h>
 #include <lualib.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -21,13 +22,16 @@ struct el_vm {
 static void __attribute__((noreturn)) give_up(const struct el_vm *vm, size_t wanted)
 {
     char line[160];
-    int len = snprintf(line, sizeof(line),
-                       "{\"event\":\"memory_limit\",\"limit\":%zu,\"used\":%zu,"
-                       "\"wanted\":%zu}\n",
-                       vm->limit, vm->used, wanted);
-    if (vm->report_fd >= 0 && len > 0)
-        (void)!write(vm->report_fd, line, (size_t)len);
-    _exit(EL_EXIT_MEMORY);
+    bool to_supervisor = vm->report_fd >= 0;
+    int len = snprintf(
+        line, sizeof(line),
+        to_supervisor ? "{\"event\":\"memory_limit\",\"limit\":%zu,\"used\":%zu,"
+                        "\"wanted\":%zu}\n"
+                      : "echolot: out of memory (limit %zu bytes, used %zu, %zu more "
+                        "wanted)\n",
+        vm->limit, vm->used, wanted);
+    (void)!write(to_supervisor ? vm->report_fd : STDERR_FILENO, line, (size_t)len);
+    _exit(to_supervisor ? EL_EXIT_MEMORY : 1);
 }
 
 static void *allocate(void *ud, void *block, size_t old_size, size_t new_size)

@@ -9,8 +9,9 @@
 /* The exit status of a worker that has passed its memory cap. */
 #define EL_EXIT_MEMORY 77
 
-/* `limit` is the cap in bytes, 0 for none; past it the process writes a line to
- * `report_fd` and exits with EL_EXIT_MEMORY. NULL when memory is out. */
+/* `limit` is the cap in bytes, 0 for none; past it the process writes an event to `report_fd`
+ * and exits with EL_EXIT_MEMORY, or, where that is negative, a message to standard error and
+ * exits with 1. NULL when memory is out. */
 lua_State *el_vm_new(size_t limit, int report_fd);
 
 /* Sets the cap of a state that was made without one. */

@@ -18,8 +18,9 @@
 static ssize_t read_line(struct el_buf *in)
 {
     for (size_t seen = 0;;) {
-        const char *lf =
-            in->len > seen ? memchr(el_buf_data(in) + seen, '\n', in->len - seen) : NULL;
+        const char *lf = in->len > seen
+                             ? memchr(el_buf_data(in) + seen, '\n', in->len - seen)
+                             : NULL;
         if (lf != NULL)
             return lf - el_buf_data(in) + 1;
         seen = in->len;

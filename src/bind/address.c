@@ -78,7 +78,8 @@ static bool push_given_text(lua_State *L, int arg)
 /* Shows at most this much of a text that does not parse. */
 #define SHOWN_MAX 100
 
-static void fail(lua_State *L, const char *op, const char *text, size_t n, const char *why)
+static void fail(lua_State *L, const char *op, const char *text, size_t n,
+                 const char *why)
 {
     lua_pushlstring(L, text, n < SHOWN_MAX ? n : SHOWN_MAX);
     luaL_gsub(L, lua_tostring(L, -1), "\n", "\\n");

@@ -110,7 +110,8 @@ struct el_lconn *el_conn_create(lua_State *L, struct el_ctx *ctx)
     return lc;
 }
 
-static void copy_socket_address(struct sockaddr_in6 *to, const struct sockaddr_storage *sa)
+static void copy_socket_address(struct sockaddr_in6 *to,
+                                const struct sockaddr_storage *sa)
 {
     memcpy(to, sa, sizeof(*to)); /* the longer of the two families */
 }
@@ -132,7 +133,8 @@ int el_conn_attach(struct el_lconn *lc, struct el_stream *stream, const char *na
     struct el_scope *scope = el_sched_scope(&lc->ctx->sched);
     if (scope->recording) {
         if (address == NULL && lc->peer.sin6_family != 0)
-            el_address_of_socket((struct sockaddr *)&lc->peer, text + 6, sizeof(text) - 6);
+            el_address_of_socket((struct sockaddr *)&lc->peer, text + 6,
+                                 sizeof(text) - 6);
         el_transcript_set_address(t, address != NULL ? address : text);
     }
     int err = el_conn_new(&lc->ctx->loop, stream, lc->max_buffer, t, &lc->conn);
@@ -184,7 +186,7 @@ static struct el_wait *wait_of(struct el_await *a)
 
 static void on_done(struct el_await *a, int status)
 {
-    el_wait_wake(wait_of(a), status);
+    el_sched_wake(wait_of(a), status);
 }
 
 static void withdraw_read(struct el_wait *w)
@@ -203,7 +205,7 @@ struct el_conn *el_conn_open(lua_State *L, struct el_lconn *lc, const char *op)
 int el_conn_read_wait(lua_State *L, struct el_lconn *lc, const char *op,
                       const struct el_await *what, int arg, int last, lua_KFunction k)
 {
-    struct el_wait *w = el_wait_begin(L, &lc->ctx->sched, op);
+    struct el_wait *w = el_sched_begin_wait(L, &lc->ctx->sched, op);
     w->await = *what;
     w->await.done = on_done;
     w->await.deadline_ns = el_clock_deadline(lc->timeout_s);
@@ -215,7 +217,7 @@ int el_conn_read_wait(lua_State *L, struct el_lconn *lc, const char *op,
     int err = el_conn_await(lc->conn, &w->await);
     if (err != 0)
         el_conn_raise(L, lc, op, err);
-    return el_wait_yield(L, w, k);
+    return el_sched_yield(L, w, k);
 }
 
 int el_conn_read_result(lua_State *L, struct el_lconn *lc, const char *op,
@@ -337,7 +339,7 @@ static int send_from(lua_State *L, struct el_lconn *lc, struct el_wait *w, int a
         if (taken > 0)
             continue;
         if (w == NULL) {
-            w = el_wait_begin(L, &lc->ctx->sched, "send");
+            w = el_sched_begin_wait(L, &lc->ctx->sched, "send");
             w->source = lc;
             w->withdraw = withdraw_send;
             w->await = (struct el_await){.done = on_done, .hint = L};
@@ -350,7 +352,7 @@ static int send_from(lua_State *L, struct el_lconn *lc, struct el_wait *w, int a
         w->arg = arg;
         w->offset = offset;
         w->status = 1;
-        return el_wait_yield(L, w, send_rest);
+        return el_sched_yield(L, w, send_rest);
     }
     if (w != NULL)
         el_conn_writer_leave(c, &w->await);
@@ -426,20 +428,29 @@ static int conn_starttls(lua_State *L)
     el_fault_usage(L, "starttls", "TLS is not available in this version");
 }
 
+/* Fields that are no methods stand among these as marks. */
+static const char field_peer, field_local_address;
+
+/* Each method call comes by here: nothing more than a look-up where it is one. A metamethod is
+ * called with two arguments, so the key is on top. */
 static int conn_index(lua_State *L)
 {
-    lua_pushvalue(L, 2);
-    if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TNIL)
+    if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TLIGHTUSERDATA)
         return 1;
     struct el_lconn *lc = lua_touserdata(L, 1);
-    const char *key = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "";
-    if (strcmp(key, "peer") == 0 && lc->peer.sin6_family != 0)
-        el_address_push_socket(L, (struct sockaddr *)&lc->peer);
-    else if (strcmp(key, "local_address") == 0 && lc->local.sin6_family != 0)
-        el_address_push_socket(L, (struct sockaddr *)&lc->local);
+    struct sockaddr_in6 *sa = lua_touserdata(L, -1) == &field_peer ? &lc->peer
+                                                                   : &lc->local;
+    if (sa->sin6_family != 0)
+        el_address_push_socket(L, (struct sockaddr *)sa);
     else
         lua_pushnil(L);
     return 1;
+}
+
+static void set_field(lua_State *L, const char *name, const char *field)
+{
+    lua_pushlightuserdata(L, (void *)field);
+    lua_setfield(L, -2, name);
 }
 
 static int conn_tostring(lua_State *L)
@@ -452,9 +463,9 @@ static int conn_tostring(lua_State *L)
 }
 
 static const luaL_Reg methods[] = {
-    {"send", el_conn_send},         {"recv", conn_recv},         {"close", conn_close},
-    {"reset", conn_reset},          {"shutdown", conn_shutdown}, {"timeout", conn_timeout},
-    {"unread", conn_unread},        {"starttls", conn_starttls}, {NULL, NULL},
+    {"send", el_conn_send},  {"recv", conn_recv},         {"close", conn_close},
+    {"reset", conn_reset},   {"shutdown", conn_shutdown}, {"timeout", conn_timeout},
+    {"unread", conn_unread}, {"starttls", conn_starttls}, {NULL, NULL},
 };
 
 static const luaL_Reg metamethods[] = {
@@ -471,6 +482,8 @@ void el_conn_register(lua_State *L, struct el_ctx *ctx)
     luaL_newlib(L, methods);
     luaL_setfuncs(L, el_conn_file_methods, 0);
     luaL_setfuncs(L, el_conn_data_methods, 0);
+    set_field(L, "peer", &field_peer);
+    set_field(L, "local_address", &field_local_address);
     lua_pushcclosure(L, conn_index, 1);
     lua_setfield(L, -2, "__index");
     lua_pop(L, 1);

@@ -15,13 +15,14 @@
 #define EL_CONN_NAME "echolot.conn"
 
 /* User values. */
-#define EL_CONN_UV_ADDRESS 1 /* canonical text of whom it was connected to; nil: accepted */
+#define EL_CONN_UV_ADDRESS                                                               \
+    1 /* canonical text of whom it was connected to; nil: accepted */
 
 struct el_lconn {
     const void *kind; /* tells it from every other userdata: see el_conn_check */
     struct el_ctx *ctx;
-    struct el_conn *conn; /* NULL until connected */
-    struct el_dial *dial; /* while connecting */
+    struct el_conn *conn;     /* NULL until connected */
+    struct el_dial *dial;     /* while connecting */
     struct el_stream *stream; /* dialled, not attached yet */
     char *detail;             /* what the dial had to say of its failure */
     struct el_owned owned;

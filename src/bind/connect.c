@@ -62,8 +62,8 @@ void el_conn_options(lua_State *L, int arg, const char *op, struct el_lconn *lc,
     if (el_args_option(L, arg, "timeout") != LUA_TNIL)
         lc->timeout_s = el_args_seconds(L, lua_gettop(L), op);
     if (el_args_option(L, arg, "max_buffer") != LUA_TNIL)
-        lc->max_buffer = (size_t)el_args_integer(L, lua_gettop(L), op,
-                                                 "count of bytes as option 'max_buffer'", 1);
+        lc->max_buffer = (size_t)el_args_integer(
+            L, lua_gettop(L), op, "count of bytes as option 'max_buffer'", 1);
     lua_pop(L, 2);
     if (el_args_option(L, arg, "nodelay") != LUA_TNIL)
         dial->nodelay = lua_toboolean(L, -1);
@@ -81,7 +81,8 @@ void el_conn_options(lua_State *L, int arg, const char *op, struct el_lconn *lc,
 
 /* What connect keeps at index 1 while it waits: the connection; 2 its address, 3 its
  * name or nil. */
-static void on_dialled(void *arg, int status, const char *detail, struct el_stream *stream)
+static void on_dialled(void *arg, int status, const char *detail,
+                       struct el_stream *stream)
 {
     struct el_wait *w = arg;
     struct el_lconn *lc = w->source;
@@ -90,7 +91,7 @@ static void on_dialled(void *arg, int status, const char *detail, struct el_stre
         lc->detail = strdup(detail);
     else
         lc->stream = stream;
-    el_wait_wake(w, status);
+    el_sched_wake(w, status);
 }
 
 static void withdraw_dial(struct el_wait *w)
@@ -157,7 +158,7 @@ int el_conn_connect(lua_State *L)
     el_args_option(L, next, "name");
     /* The view in `address` stays valid: its text stays at index 1 until the dial has begun,
      * which copies it. */
-    struct el_wait *w = el_wait_begin(L, &ctx->sched, "connect");
+    struct el_wait *w = el_sched_begin_wait(L, &ctx->sched, "connect");
     dial.deadline_ns = el_clock_deadline(lc->timeout_s);
     w->source = lc;
     w->withdraw = withdraw_dial;
@@ -167,5 +168,5 @@ int el_conn_connect(lua_State *L)
     lua_replace(L, 2); /* address */
     if (err != 0)
         return connect_failed(L, lc, err);
-    return el_wait_yield(L, w, connect_rest);
+    return el_sched_yield(L, w, connect_rest);
 }

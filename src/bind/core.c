@@ -6,6 +6,7 @@
 #include "bind/address.h"
 #include "bind/args.h"
 #include "bind/conn.h"
+#include "bind/coroutine.h"
 #include "bind/ctx.h"
 #include "bind/fault.h"
 #include "bind/json.h"

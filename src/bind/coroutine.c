@@ -1,8 +1,9 @@
 /* The script's own coroutines. A wait inside one suspends the whole task: resume and wrap
  * pass the wait's mark outward, and go on inside when the task is resumed. */
+#include "bind/coroutine.h"
+
 #include <lauxlib.h>
 
-#include "bind/fault.h"
 #include "bind/task.h"
 
 static struct el_sched *sched_of(lua_State *L)
@@ -174,7 +175,7 @@ static int co_wrap(lua_State *L)
 }
 
 /* A task's own coroutine belongs to the scheduler: a yield there would lose it. */
-static int co_yield(lua_State *L)
+static int co_yield (lua_State *L)
 {
     struct el_sched *s = sched_of(L);
     if (s->current != NULL && L == s->current->co)
@@ -185,7 +186,7 @@ static int co_yield(lua_State *L)
 static const luaL_Reg functions[] = {
     {"resume", co_resume},
     {"wrap", co_wrap},
-    {"yield", co_yield},
+    {"yield", co_yield },
     {NULL, NULL},
 };
 

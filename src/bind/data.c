@@ -34,11 +34,15 @@ static size_t digits(struct cursor *u, size_t otherwise)
     return n;
 }
 
-struct native {
-    double d;
-    void *p;
-    lua_Integer i;
-    lua_Number n;
+/* The alignment that '!' alone asks for: the strictest of those that Lua knows of. */
+struct strictest {
+    char c;
+    union {
+        double d;
+        void *p;
+        lua_Integer i;
+        lua_Number n;
+    } u;
 };
 
 static void align(struct cursor *u, size_t size)
@@ -52,15 +56,20 @@ static void align(struct cursor *u, size_t size)
 static size_t number_size(struct cursor *u, char c)
 {
     switch (c) {
-    case 'b': case 'B':
+    case 'b':
+    case 'B':
         return 1;
-    case 'h': case 'H':
+    case 'h':
+    case 'H':
         return sizeof(short);
-    case 'i': case 'I':
+    case 'i':
+    case 'I':
         return digits(u, sizeof(int));
-    case 'l': case 'L':
+    case 'l':
+    case 'L':
         return sizeof(long);
-    case 'j': case 'J':
+    case 'j':
+    case 'J':
         return sizeof(lua_Integer);
     case 'T':
         return sizeof(size_t);
@@ -118,7 +127,8 @@ static int option(struct cursor *u)
         return 1;
     }
     case 'z': {
-        const void *nul = u->at < u->len ? memchr(u->data + u->at, 0, u->len - u->at) : NULL;
+        const void *nul = u->at < u->len ? memchr(u->data + u->at, 0, u->len - u->at)
+                                         : NULL;
         if (nul == NULL) {
             u->at = u->at < u->len ? u->len + 1 : u->at + 1;
             return 0;
@@ -148,7 +158,7 @@ static int option(struct cursor *u)
         u->little = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__;
         return 1;
     case '!':
-        u->max_align = digits(u, offsetof(struct { char c; struct native n; }, n));
+        u->max_align = digits(u, offsetof(struct strictest, u));
         return 1;
     default: /* a space; or an error, which string.unpack reports */
         return 1;
@@ -233,7 +243,8 @@ static int unpack_or_wait(lua_State *L, struct el_lconn *lc)
     int count = call_string_function(L, "unpack", 2);
     if (what.n > 0)
         el_conn_consume(c, what.n);
-    return count - 1; /* without the position behind the last byte */
+    lua_pop(L, 1); /* the position behind the last byte */
+    return count - 1;
 }
 
 static int unpack_rest(lua_State *L, int status, lua_KContext ctx)

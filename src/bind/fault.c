@@ -61,7 +61,8 @@ int el_fault_usage(lua_State *L, const char *op, const char *fmt, ...)
     va_start(args, fmt);
     const char *message = lua_pushvfstring(L, fmt, args);
     va_end(args);
-    el_fault_raise(L, &(struct el_fault){.code = EL_EUSAGE, .op = op, .message = message});
+    el_fault_raise(L,
+                   &(struct el_fault){.code = EL_EUSAGE, .op = op, .message = message});
 }
 
 int el_fault_argument(lua_State *L, const char *op, int arg, const char *expected)
@@ -69,9 +70,11 @@ int el_fault_argument(lua_State *L, const char *op, int arg, const char *expecte
     /* A method's receiver stands at index 1; scripts count from what follows it. */
     const char *got = luaL_typename(L, arg == 0 ? 1 : arg);
     if (arg == 0)
-        el_fault_usage(L, op, "bad receiver of '%s' (%s expected, got %s): call it with ':'",
-                       op, expected, got);
-    el_fault_usage(L, op, "bad argument to '%s' (%s expected, got %s)", op, expected, got);
+        el_fault_usage(L, op,
+                       "bad receiver of '%s' (%s expected, got %s): call it with ':'", op,
+                       expected, got);
+    el_fault_usage(L, op, "bad argument to '%s' (%s expected, got %s)", op, expected,
+                   got);
 }
 
 static int error_tostring(lua_State *L)

@@ -199,7 +199,8 @@ static int encode(lua_State *L)
     o->value = build(L, 1, 0, &why);
     if (o->value == NULL)
         return luaL_error(L, "cannot encode as JSON: %s", why);
-    o->text = json_dumps(o->value, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
+    o->text = json_dumps(o->value,
+                         JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
     if (o->text == NULL)
         return luaL_error(L, "cannot encode as JSON");
     lua_pushstring(L, o->text);
@@ -256,8 +257,8 @@ static int decode(lua_State *L)
     json_error_t error;
     const char *text = luaL_checklstring(L, 1, &n);
     struct owner *o = push_owner(L);
-    o->value = json_loadb(text, n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL,
-                          &error);
+    o->value = json_loadb(
+        text, n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &error);
     if (o->value == NULL) {
         luaL_pushfail(L);
         lua_pushfstring(L, "%s at byte %d", error.text, error.position);

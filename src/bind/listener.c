@@ -12,6 +12,7 @@
 #include "bind/fault.h"
 #include "net/listener.h"
 #include "net/resolve.h"
+#include "net/timer.h"
 
 #define LISTENER_NAME "echolot.listener"
 
@@ -98,7 +99,7 @@ static void on_resolved(void *arg, int status, const char *why,
     ll->resolve = NULL;
     if (status == 0)
         ll->address = addresses[0];
-    el_wait_wake(w, status);
+    el_sched_wake(w, status);
 }
 
 static void withdraw_resolve(struct el_wait *w)
@@ -148,14 +149,14 @@ static int listener_listen(lua_State *L)
     lua_replace(L, 1);
     if (el_resolve_numeric(host, address.port, dial.family, &ll->address) == 0)
         return listen_now(L, ll);
-    struct el_wait *w = el_wait_begin(L, &ctx->sched, "listen");
+    struct el_wait *w = el_sched_begin_wait(L, &ctx->sched, "listen");
     w->source = ll;
     w->withdraw = withdraw_resolve;
-    ll->resolve =
-        el_resolve_start(&ctx->loop, host, address.port, dial.family, on_resolved, w);
+    ll->resolve = el_resolve_start(&ctx->loop, host, address.port, dial.family,
+                                   on_resolved, w);
     if (ll->resolve == NULL)
         raise_listener(L, ll, "listen", -ENOMEM);
-    return el_wait_yield(L, w, listen_rest);
+    return el_sched_yield(L, w, listen_rest);
 }
 
 /* --- accept ------------------------------------------------------------------------------------ */
@@ -164,7 +165,7 @@ static int accept_rest(lua_State *L, int status, lua_KContext ctx);
 
 static void on_ready(void *arg)
 {
-    el_wait_wake(arg, 0);
+    el_sched_wake(arg, 0);
 }
 
 static void on_timer(void *arg)
@@ -178,7 +179,7 @@ static void on_timer(void *arg)
         return;
     }
     ll->listener.ready = NULL;
-    el_wait_wake(w, EL_ETIMEOUT);
+    el_sched_wake(w, EL_ETIMEOUT);
 }
 
 static void withdraw_accept(struct el_wait *w)
@@ -210,7 +211,7 @@ static int accept_wait(lua_State *L, struct llistener *ll)
 {
     if (ll->listener.ready != NULL)
         raise_listener(L, ll, "accept", EL_EBUSY);
-    struct el_wait *w = el_wait_begin(L, &ll->ctx->sched, "accept");
+    struct el_wait *w = el_sched_begin_wait(L, &ll->ctx->sched, "accept");
     w->source = ll;
     w->withdraw = withdraw_accept;
     w->await.deadline_ns = el_clock_deadline(ll->defaults.timeout_s);
@@ -223,7 +224,7 @@ static int accept_wait(lua_State *L, struct llistener *ll)
     }
     ll->listener.arg = w;
     ll->listener.ready = on_ready;
-    return el_wait_yield(L, w, accept_rest);
+    return el_sched_yield(L, w, accept_rest);
 }
 
 static int accept_rest(lua_State *L, int status, lua_KContext ctx)

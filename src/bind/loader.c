@@ -1,5 +1,6 @@
 #include "bind/loader.h"
 
+#include <assert.h>
 #include <lauxlib.h>
 #include <string.h>
 
@@ -56,8 +57,7 @@ void el_loader_install(lua_State *L)
 void el_loader_run(lua_State *L, const char *name)
 {
     const struct el_embedded *m = find(name);
-    if (m == NULL)
-        luaL_error(L, "no embedded module '%s'", name);
+    assert(m != NULL);
     load(L, m);
     lua_pushstring(L, name);
     lua_call(L, 1, 1);

@@ -49,25 +49,40 @@ static struct el_task *next_ready(struct el_sched *s)
     return t;
 }
 
+/* A task that was cancelled before it began does not begin. */
+static int end_unbegun(struct el_task *t)
+{
+    lua_settop(t->co, 0);
+    lua_pushboolean(t->co, 0);
+    el_fault_push(t->co, &(struct el_fault){.code = EL_ECANCELLED, .op = "spawn"});
+    return 2;
+}
+
 static void resume(struct el_sched *s, struct el_task *t)
 {
     int count = 0;
-    int nargs = t->started ? 0 : lua_gettop(t->co) - 1;
-    t->started = true;
+    int status = LUA_OK;
     t->wait.suspended = false;
     s->current = t;
     s->running = t->co;
     s->carried = true;
-    int status = lua_resume(t->co, s->L, nargs, &count);
-    s->current = NULL;
+    if (t->cancelled && !t->started) {
+        count = end_unbegun(t);
+    } else {
+        int nargs = t->started ? 0 : lua_gettop(t->co) - 1;
+        t->started = true;
+        status = lua_resume(t->co, s->L, nargs, &count);
+    }
     s->running = NULL;
     if (status == LUA_YIELD && t->wait.suspended)
         lua_pop(t->co, count);
     else
         el_task_ended(t, status, count);
+    /* Only now: those whom the end wakes are queued, not resumed on top of each other. */
+    s->current = NULL;
 }
 
-struct el_wait *el_wait_begin(lua_State *L, struct el_sched *s, const char *op)
+struct el_wait *el_sched_begin_wait(lua_State *L, struct el_sched *s, const char *op)
 {
     struct el_wait *w;
     struct el_task *t = s->current;
@@ -93,7 +108,7 @@ struct el_wait *el_wait_begin(lua_State *L, struct el_sched *s, const char *op)
     return w;
 }
 
-void el_wait_wake(struct el_wait *w, int status)
+void el_sched_wake(struct el_wait *w, int status)
 {
     struct el_sched *s = w->sched;
     if (w->status <= 0 || s->closing)
@@ -108,7 +123,7 @@ void el_wait_wake(struct el_wait *w, int status)
         el_sched_ready(s, w->task);
 }
 
-int el_wait_yield(lua_State *L, struct el_wait *w, lua_KFunction k)
+int el_sched_yield(lua_State *L, struct el_wait *w, lua_KFunction k)
 {
     if (w->status <= 0)
         return k(L, LUA_OK, (lua_KContext)w);

@@ -54,16 +54,16 @@ void *el_sched_mark(void);
 void el_sched_init(struct el_sched *s, lua_State *L, struct el_loop *loop);
 
 /* [-0, +0, raises] The wait of the caller, reset; raises `usage` where Lua cannot yield and
- * `cancelled` in a cancelled task. Fill it, hand it to its source, then el_wait_yield. */
-struct el_wait *el_wait_begin(lua_State *L, struct el_sched *s, const char *op);
+ * `cancelled` in a cancelled task. Fill it, hand it to its source, then el_sched_yield. */
+struct el_wait *el_sched_begin_wait(lua_State *L, struct el_sched *s, const char *op);
 
 /* Ends a wait; the first call counts. Its task goes on at once where no other runs, else
  * when that one waits. */
-void el_wait_wake(struct el_wait *w, int status);
+void el_sched_wake(struct el_wait *w, int status);
 
 /* [-0, +k, raises] Suspends until the wait is over, then returns what `k` does, called
  * with the wait as its context. Outside of any task it runs the loop meanwhile. */
-int el_wait_yield(lua_State *L, struct el_wait *w, lua_KFunction k);
+int el_sched_yield(lua_State *L, struct el_wait *w, lua_KFunction k);
 
 /* Runs tasks and the loop until `w` is over; EL_EUSAGE when nothing can ever end it. */
 int el_sched_drive(lua_State *L, struct el_sched *s, struct el_wait *w);

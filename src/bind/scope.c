@@ -24,7 +24,8 @@ void el_scope_own_task(struct el_scope *scope, struct el_task *t,
     push_owned(&scope->tasks, &t->owned);
 }
 
-void el_scope_own(struct el_sched *s, struct el_owned *o, void (*close)(struct el_owned *))
+void el_scope_own(struct el_sched *s, struct el_owned *o,
+                  void (*close)(struct el_owned *))
 {
     o->close = close;
     push_owned(&el_sched_scope(s)->resources, o);
@@ -126,11 +127,11 @@ static int wait_drained(lua_State *L, struct el_scope *scope)
 {
     if (scope->tasks == NULL)
         return finish_close(L, scope);
-    struct el_wait *w = el_wait_begin(L, scope->sched, "close");
+    struct el_wait *w = el_sched_begin_wait(L, scope->sched, "close");
     w->source = scope;
     w->withdraw = withdraw_drain;
     scope->drained = w;
-    return el_wait_yield(L, w, close_rest);
+    return el_sched_yield(L, w, close_rest);
 }
 
 /* scope:close() -> nil, or the error and traceback of the first task that failed unseen.
@@ -181,8 +182,9 @@ struct reader {
 static void push_event(const struct el_transcript_event *e, void *arg)
 {
     static const char *const names[] = {
-        [EL_DIR_SEND] = "send",   [EL_DIR_RECV] = "recv",   [EL_DIR_OPEN] = "open",
-        [EL_DIR_EOF] = "eof",     [EL_DIR_CLOSE] = "close", [EL_DIR_RESET] = "reset",
+        [EL_DIR_SEND] = "send",         [EL_DIR_RECV] = "recv",
+        [EL_DIR_OPEN] = "open",         [EL_DIR_EOF] = "eof",
+        [EL_DIR_CLOSE] = "close",       [EL_DIR_RESET] = "reset",
         [EL_DIR_SHUTDOWN] = "shutdown",
     };
     struct reader *r = arg;
@@ -210,8 +212,9 @@ static int scope_transcript(lua_State *L)
     lua_Integer dropped = 0;
     luaL_checkstack(L, 8, NULL);
     lua_newtable(L);
-    unsigned kept = scope->transcript_count < EL_SCOPE_TRANSCRIPTS ? scope->transcript_count
-                                                                  : EL_SCOPE_TRANSCRIPTS;
+    unsigned kept = scope->transcript_count < EL_SCOPE_TRANSCRIPTS
+                        ? scope->transcript_count
+                        : EL_SCOPE_TRANSCRIPTS;
     for (unsigned i = scope->transcript_count - kept; i < scope->transcript_count; i++) {
         const struct el_transcript *t = scope->transcripts[i % EL_SCOPE_TRANSCRIPTS];
         struct reader r = {.L = L,

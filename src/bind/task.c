@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "bind/args.h"
 #include "bind/fault.h"
+#include "net/timer.h"
 
 #define WAITER_NAME "echolot.waiter"
 
@@ -101,10 +102,11 @@ void el_task_ended(struct el_task *t, int status, int count)
         lua_resetthread(t->co);
         lua_settop(t->co, 0);
         lua_pushboolean(t->co, 0);
-        el_fault_push(t->co, &(struct el_fault){
-                                 .code = EL_EUSAGE,
-                                 .op = "yield",
-                                 .message = "a task's own coroutine was left by a yield"});
+        el_fault_push(
+            t->co,
+            &(struct el_fault){.code = EL_EUSAGE,
+                               .op = "yield",
+                               .message = "a task's own coroutine was left by a yield"});
         t->result_count = 2;
     }
     t->failed = !lua_toboolean(t->co, -t->result_count);
@@ -115,14 +117,14 @@ void el_task_ended(struct el_task *t, int status, int count)
         struct el_wait *w = t->joiners;
         t->joiners = (struct el_wait *)w->await.extra;
         t->observed = true;
-        el_wait_wake(w, 0);
+        el_sched_wake(w, 0);
     }
     if (t->failed)
         keep_failure(t);
     struct el_scope *scope = t->scope;
     t->scope = NULL;
     if (scope->tasks == NULL && scope->drained != NULL)
-        el_wait_wake(scope->drained, 0);
+        el_sched_wake(scope->drained, 0);
     forget(t);
 }
 
@@ -243,12 +245,12 @@ static int task_join(lua_State *L)
         return join_results(L, t);
     if (t == t->sched->current)
         el_fault_usage(L, "join", "a task cannot join itself");
-    struct el_wait *w = el_wait_begin(L, t->sched, "join");
+    struct el_wait *w = el_sched_begin_wait(L, t->sched, "join");
     w->source = t;
     w->withdraw = withdraw_join;
     w->await.extra = t->joiners;
     t->joiners = w;
-    return el_wait_yield(L, w, join_rest);
+    return el_sched_yield(L, w, join_rest);
 }
 
 static int task_cancel(lua_State *L)
@@ -289,7 +291,7 @@ static void on_slept(void *arg)
     if (w->status > 0 && el_clock_ns() < w->await.deadline_ns)
         el_timer_start(w->source, w->await.deadline_ns);
     else
-        el_wait_wake(w, 0);
+        el_sched_wake(w, 0);
 }
 
 static void withdraw_sleep(struct el_wait *w)
@@ -312,7 +314,7 @@ static int sleep_for(lua_State *L)
 {
     struct el_sched *s = sched_of(L);
     double seconds = el_args_seconds(L, 1, "sleep");
-    struct el_wait *w = el_wait_begin(L, s, "sleep");
+    struct el_wait *w = el_sched_begin_wait(L, s, "sleep");
     struct el_timer *timer = w->task != NULL ? w->task->timer : NULL;
     if (timer == NULL)
         timer = el_timer_new(s->loop, on_slept, w);
@@ -326,7 +328,7 @@ static int sleep_for(lua_State *L)
     if (w->await.deadline_ns == 0)
         w->await.deadline_ns = UINT64_MAX / 2;
     el_timer_start(timer, w->await.deadline_ns);
-    return el_wait_yield(L, w, sleep_rest);
+    return el_sched_yield(L, w, sleep_rest);
 }
 
 /* --- waiters: one wait() that another task's wake(...) ends ------------------------------------ */
@@ -390,11 +392,11 @@ static int waiter_wait(lua_State *L)
     lua_settop(L, 1);
     if (w->woken)
         return waiter_values(L);
-    struct el_wait *wait = el_wait_begin(L, w->sched, "wait");
+    struct el_wait *wait = el_sched_begin_wait(L, w->sched, "wait");
     wait->source = w;
     wait->withdraw = withdraw_waiter;
     w->wait = wait;
-    return el_wait_yield(L, wait, waiter_rest);
+    return el_sched_yield(L, wait, waiter_rest);
 }
 
 /* waiter:wake(...) -> true; false where it was woken before or its task was cancelled. */
@@ -412,7 +414,7 @@ static int waiter_wake(lua_State *L)
         lua_setiuservalue(L, 1, 1);
         w->woken = true;
         if (w->wait != NULL)
-            el_wait_wake(w->wait, 0);
+            el_sched_wake(w->wait, 0);
     }
     lua_pushboolean(L, first);
     return 1;

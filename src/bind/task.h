@@ -32,7 +32,4 @@ int el_task_push_failure(lua_State *L, struct el_task *t);
 /* [-0, +0, memory] Adds spawn, sleep, waiter, scope, run to the table on top. */
 void el_task_register(lua_State *L, struct el_sched *s);
 
-/* [-0, +0, memory] Replaces coroutine.resume, wrap and yield by ones that carry waits. */
-void el_coroutine_install(lua_State *L, struct el_sched *s);
-
 #endif

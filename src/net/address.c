@@ -14,8 +14,8 @@ static const struct {
     const char *prefix;
     const char *name;
 } schemes[] = {
-    [EL_TCP] = {"tcp://", "tcp"},   [EL_TLS] = {"tls://", "tls"},
-    [EL_UDP] = {"udp://", "udp"},   [EL_UNIX] = {"unix:", "unix"},
+    [EL_TCP] = {"tcp://", "tcp"},  [EL_TLS] = {"tls://", "tls"},
+    [EL_UDP] = {"udp://", "udp"},  [EL_UNIX] = {"unix:", "unix"},
     [EL_EXEC] = {"exec:", "exec"},
 };
 

@@ -1,4 +1,5 @@
 #include "net/conn.h"
+#include "net/timer.h"
 
 #include <assert.h>
 #include <errno.h>

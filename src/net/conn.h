@@ -26,7 +26,7 @@ struct el_await {
     size_t seen;          /* bytes that need no second look */
     const void *extra;    /* what else `ready` needs */
     uint64_t deadline_ns; /* monotonic; 0: none */
-    const void *hint;     /* memory that `done` will need: fetched while the system reads */
+    const void *hint; /* memory that `done` will need: fetched while the system reads */
     /* Called once: 0, EL_ETIMEOUT, EL_ELIMIT, EL_ECLOSED or what `ready` or the stream
      * gave. The await is no longer the connection's then. */
     void (*done)(struct el_await *a, int status);

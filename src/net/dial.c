@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +10,7 @@
 #include "base/err.h"
 #include "net/resolve.h"
 #include "net/tcp.h"
+#include "net/timer.h"
 
 /* RFC 8305 section 5: "Connection Attempt Delay", the recommended value. */
 #define ATTEMPT_DELAY_MS 250
@@ -57,8 +59,7 @@ static void finish(struct el_dial *d, int status, const char *detail,
     el_dial_fn *done = d->done;
     void *arg = d->arg;
     char text[EL_ADDRESS_TEXT_MAX];
-    text[0] = '\0';
-    strncat(text, detail, sizeof(text) - 1);
+    (void)snprintf(text, sizeof(text), "%s", detail);
     dial_free(d);
     done(arg, status, text, stream);
 }
@@ -70,9 +71,8 @@ static void note_tried(struct el_dial *d, const struct sockaddr *sa)
     el_address_of_socket(sa, text, sizeof(text));
     if (used + strlen(text) + 3 > sizeof(d->tried))
         return;
-    if (used > 0)
-        strcat(d->tried, ", ");
-    strcat(d->tried, text);
+    (void)snprintf(d->tried + used, sizeof(d->tried) - used, "%s%s", used > 0 ? ", " : "",
+                   text);
 }
 
 static void try_next(struct el_dial *d);

@@ -1,4 +1,4 @@
-/* loop.h - the event loop (libuv), its timers and the chunks that connections read into.
+/* loop.h - the event loop (libuv) and the chunks that connections read into.
  * The caller owns the struct. One thread: the one that runs the loop. */
 #ifndef EL_NET_LOOP_H
 #define EL_NET_LOOP_H
@@ -22,25 +22,11 @@ struct el_loop {
 /* Returns 0 or a negative errno. */
 int el_loop_init(struct el_loop *loop) __attribute__((warn_unused_result));
 
-/* Runs the loop until every handle that was closed has ended, then frees it. */
+/* Closes the handles that nobody closed, runs the loop until all have ended, frees it. */
 void el_loop_fini(struct el_loop *loop);
 
 /* EL_CHUNK_SIZE bytes, or NULL when memory is out. */
 char *el_loop_chunk_take(struct el_loop *loop);
 void el_loop_chunk_give(struct el_loop *loop, char *chunk);
-
-/* A one-shot timer on the heap. `fire` is called from the loop, never from start. */
-struct el_timer;
-typedef void el_timer_fn(void *arg);
-
-/* NULL when memory is out. */
-struct el_timer *el_timer_new(struct el_loop *loop, el_timer_fn *fire, void *arg);
-
-/* (Re)starts it to fire at the monotonic moment `due_ns` or up to 2 ms later. */
-void el_timer_start(struct el_timer *t, uint64_t due_ns);
-void el_timer_stop(struct el_timer *t);
-
-/* `fire` is not called any more. NULL is allowed. */
-void el_timer_free(struct el_timer *t);
 
 #endif

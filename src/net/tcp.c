@@ -29,7 +29,8 @@ static void on_read(uv_stream_t *handle, ssize_t n, const uv_buf_t *buf)
 {
     struct el_tcp *t = handle->data;
     (void)buf;
-    if (n == 0 || n == UV_ENOBUFS) /* nothing there; or alloc said that there is no room */
+    if (n == 0 ||
+        n == UV_ENOBUFS) /* nothing there; or alloc said that there is no room */
         return;
     t->stream.events->read(t->stream.owner, n == UV_EOF ? EL_EEOF : n);
 }

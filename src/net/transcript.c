@@ -9,19 +9,21 @@
 
 /* A record in the ring is one word, then the bytes that are kept of the event; where some are
  * not, a second word tells how many, and the bytes are its head and its tail in equal parts.
- * The word: microseconds since the transcript began (40 bits, 12 days), bytes kept (16 bits),
+ * The word: time since the transcript began (40 bits of 1,024 ns, 13 days), bytes kept (16 bits),
  * direction (7 bits), and whether there is a second word. Small records matter: a thousand
  * connections write theirs into as many rings, which no cache holds.
  *
  * Positions run on for ever; a position's place is its remainder by the capacity, which is a
  * power of two. */
 #define WORD sizeof(uint64_t)
+#define TICK_BITS 10
 #define TIME_MAX (((uint64_t)1 << 40) - 1)
 #define KEPT_MAX (2 * EL_TRANSCRIPT_PART)
 
-static uint64_t pack(uint64_t us, size_t kept, enum el_direction dir, bool omitted)
+static uint64_t pack(uint64_t ns, size_t kept, enum el_direction dir, bool omitted)
 {
-    return (us < TIME_MAX ? us : TIME_MAX) << 24 | (uint64_t)kept << 8 |
+    uint64_t ticks = ns >> TICK_BITS;
+    return (ticks < TIME_MAX ? ticks : TIME_MAX) << 24 | (uint64_t)kept << 8 |
            (uint64_t)dir << 1 | omitted;
 }
 
@@ -142,7 +144,7 @@ void el_transcript_add(struct el_transcript *t, enum el_direction dir, uint64_t 
 {
     size_t kept = len < KEPT_MAX ? len : KEPT_MAX;
     bool omitted = kept < len;
-    uint64_t word = pack((t_ns - t->begun_ns) / 1000, kept, dir, omitted);
+    uint64_t word = pack(t_ns - t->begun_ns, kept, dir, omitted);
     size_t need = record_size(word);
     if (t->next - t->first + need > t->cap && make_room(t, need) != 0)
         return;
@@ -186,7 +188,7 @@ int el_transcript_each(const struct el_transcript *t, el_transcript_fn *each, vo
         size_t head = missing > 0 ? EL_TRANSCRIPT_PART : kept;
         struct el_transcript_event e = {
             .dir = (enum el_direction)(word >> 1 & 0x7f),
-            .t_ns = t->begun_ns + (word >> 24) * 1000,
+            .t_ns = t->begun_ns + (word >> 24 << TICK_BITS),
             .head = bytes,
             .head_len = head,
             .omitted = (size_t)missing,

@@ -245,7 +245,7 @@ describe("max_line", function()
 
     it("counts a CR without an LF", function()
         assert.equal("abc\nd", answer({ max_line = 3, reply = "same" }, "abc\r\r\nd"):gsub("\r", ""))
-        assert.equal("abc\n\r\r\n", answer({ max_line = 3, overflow = "split" }, "abc\r\r\r\n"))
+        assert.equal("abc\n\r\r\r\n", answer({ max_line = 3, overflow = "split" }, "abc\r\r\r\n"))
         assert.equal("abc\n\r", answer({ max_line = 3, overflow = "split" }, "abc\r"))
     end)
 
@@ -551,7 +551,8 @@ describe("all options together", function()
         local random = generator(20150211)
         for _ = 1, 600 do
             local o, input = random_options(random), random_input(random)
-            local peer <close> = connect(o)
+            local running <close> = echolot.servers.echo(o):start()
+            local peer <close> = echolot.connect(running)
             local cut = random(#input + 1) - 1
             peer:send(input:sub(1, cut))
             if cut % 2 == 0 then

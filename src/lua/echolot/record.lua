@@ -13,7 +13,8 @@ function M.traceback(text)
     end
     local kept = {}
     for line in text:gmatch "[^\n]+" do
-        if not line:find("^%s*echolot/") and not line:find("^%s*%[C%]: in [?i]") then
+        if not line:find("^%s*echolot/") and not line:find("^%s*%[C%]: in [?i]")
+            and not line:find("^%s*%[C%]: in function 'error'") and not line:find("^%s*%(%.%.%.tail calls") then
             kept[#kept + 1] = line
         end
     end
@@ -45,8 +46,11 @@ function M.error(err, traceback)
         end
         out.kind, out.op, out.address, out.errno = err.kind, err.op, err.address, err.errno
         out.where = err.where
+        if err.kind == "mismatch" and not err.address then
+            out.message = err.message -- without the call, which the place tells
+        end
         out.expected, out.actual = text(err.expected), text(err.actual)
-        out.diff = err.diff
+        out.diff = err.diff and #err.diff > 0 and err.diff or nil
         out.summary = err.summary
         if err.received and #err.received > 0 then
             out.received = M.data(err.received)
@@ -63,6 +67,13 @@ function M.data(bytes)
         return bytes
     end
     return { base64 = core.text.base64(bytes) }
+end
+
+--- Seconds, to the microsecond: what is behind that is noise.
+---@param s number
+---@return number
+function M.microseconds(s)
+    return (s * 1e6 + 0.5) // 1 / 1e6
 end
 
 -- Bytes of transcript that one test's report holds at most; what came first is left out.
@@ -91,7 +102,7 @@ function M.transcript(scope, started)
     for i = first, #events do
         local event = events[i]
         out[#out + 1] = {
-            t = math.max(0, event.t - started), dir = event.dir,
+            t = M.microseconds(math.max(0, event.t - started)), dir = event.dir,
             peer = event.peer or event.address, conn = event.conn,
             data = event.data and M.data(event.data), omitted = event.omitted,
             omitted_after = event.omitted_after,

@@ -129,7 +129,7 @@ local function run_body(state, job, test, run)
         settle(run, limit, false, err, traceback, false)
     end
     state.running = nil
-    run.duration = core.now() - run.started
+    run.duration = record.microseconds(core.now() - run.started)
     run.transcript, run.dropped = record.transcript(scope, run.started)
 end
 
@@ -282,10 +282,10 @@ local function install_reporting(state, env)
     end
     env.step = function(name, f, ...)
         local run = running "step"
-        local entry = { name = tostring(name), t = core.now() - run.started }
+        local entry = { name = tostring(name), t = record.microseconds(core.now() - run.started) }
         run.steps[#run.steps + 1] = entry
         local results = table.pack(pcall(f, ...))
-        entry.duration = core.now() - run.started - entry.t
+        entry.duration = record.microseconds(core.now() - run.started - entry.t)
         if not results[1] then
             error(results[2], 0)
         end
@@ -308,14 +308,16 @@ function M.prepare(job, env, emit)
     return state
 end
 
---- Numbers the tests that `selected` picks, in the order of the file; how many there are.
+--- Numbers the tests that `selected` picks, in the order of the file.
 ---@param state echolot.suite.state
 ---@param selected fun(test: echolot.suite.test): boolean
----@return integer
+---@return integer count of those that were picked
+---@return integer defined of all that there are
 function M.number(state, selected)
-    local count = 0
+    local count, defined = 0, 0
     local function walk(group)
         for _, child in ipairs(group.children) do
+            defined = defined + (child.children and 0 or 1)
             if child.children then
                 walk(child)
             elseif selected(child) then
@@ -331,7 +333,7 @@ function M.number(state, selected)
     end
     walk(state.root)
     state.current = nil
-    return count
+    return count, defined
 end
 
 --- Calls `each` for every numbered test, in order.

@@ -55,7 +55,7 @@ local function script_line()
 end
 
 local function tags_of(name, parent, listed)
-    local tags = table.move(parent.tags, 1, #parent.tags, 1, {})
+    local tags = core.json.array(table.move(parent.tags, 1, #parent.tags, 1, {}))
     for tag in name:gmatch "#(%S+)" do
         tags[#tags + 1] = tag
     end

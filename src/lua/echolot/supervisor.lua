@@ -112,8 +112,6 @@ local function take_event(self, active, line)
         if self.options.fail_fast and e.status ~= "pass" and e.status ~= "skip" then
             self.stopping = true
         end
-    elseif e.event == "file_end" and active.tests_before then
-        e.tests = math.max(e.tests, active.tests_before)
     end
     self.emit(e, line)
     return e.event == "file_end"

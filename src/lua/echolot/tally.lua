@@ -10,7 +10,7 @@ local M = {}
 ---@field not_loaded integer files that did not load
 ---@field file_errors integer other errors of files: teardowns, tasks, lost workers
 ---@field listed integer
----@field tests_seen integer
+---@field defined integer tests that the files hold
 local tally = {}
 tally.__index = tally
 
@@ -18,7 +18,7 @@ tally.__index = tally
 function M.new()
     return setmetatable({
         pass = 0, fail = 0, error = 0, timeout = 0, skip = 0, not_loaded = 0, file_errors = 0,
-        listed = 0, tests_seen = 0,
+        listed = 0, defined = 0,
     }, tally)
 end
 
@@ -26,10 +26,13 @@ end
 function tally:take(event)
     if event.event == "test_end" then
         self[event.status] = self[event.status] + 1
-        self.tests_seen = self.tests_seen + 1
     elseif event.event == "test_listed" then
         self.listed = self.listed + 1
-    elseif event.event == "file_end" and event.error then
+    elseif event.event == "file_end" then
+        self.defined = self.defined + (event.defined or 0)
+        if not event.error then
+            return
+        end
         local what = event.error.kind == "load" and "not_loaded" or "file_errors"
         self[what] = self[what] + 1
     end

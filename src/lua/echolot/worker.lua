@@ -9,7 +9,7 @@ local assert_module = require "echolot.assert"
 assert_module.make_error = core.error.new
 
 local function emit(event)
-    event.t = core.unix_time()
+    event.t = record.microseconds(core.unix_time())
     host.emit(core.json.encode(event) .. "\n")
 end
 
@@ -77,9 +77,9 @@ local function run_file(job)
     emit { event = "file_start", path = job.path }
     local started = core.now()
     local err = read_file(state, job)
-    local count, file_errors = 0, {}
+    local count, defined, file_errors = 0, 0, {}
     if not err then
-        count = runner.number(state, selection(job))
+        count, defined = runner.number(state, selection(job))
         if job.list then
             list_tests(state, job)
         else
@@ -91,7 +91,7 @@ local function run_file(job)
         file_errors[#file_errors + 1] = record.error(task_err, traceback)
     end
     emit {
-        event = "file_end", path = job.path, tests = count, duration = core.now() - started,
+        event = "file_end", path = job.path, tests = count, defined = defined, duration = record.microseconds(core.now() - started),
         status = (err or #file_errors > 0) and "error" or "pass", error = err or file_errors[1],
     }
 end

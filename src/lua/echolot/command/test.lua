@@ -144,7 +144,7 @@ function M.main(options)
     end
     local status, counts = concurrency.run(run_all, job, files, reporters)
     if status == NOTHING then
-        complain(counts.tests_seen > 0 and "no test was selected" or "no test ran: the scripts hold none")
+        complain(counts.defined > 0 and "no test was selected" or "no test ran: the scripts hold none")
     end
     return status
 end

@@ -14,6 +14,9 @@ local LINE_MAX = 1 << 20
 
 local SIZE_MAX = 1 << 30
 
+local RECV_MAX = 64 << 10
+local LF, CR = 10, 13
+
 -- So many sends that did not have to wait, and the other clients have their turn.
 local SENDS_IN_A_ROW = 64
 
@@ -136,8 +139,11 @@ local function sender_of(conn, options, pause)
         return true
     end
     return function(reply)
-        for at = 1, #reply, size or #reply do
-            if not send_piece(size and reply:sub(at, at + size - 1) or reply) then
+        if not size or #reply <= size then
+            return reply == "" or send_piece(reply)
+        end
+        for at = 1, #reply, size do
+            if not send_piece(reply:sub(at, at + size - 1)) then
                 return false
             end
         end
@@ -215,14 +221,39 @@ local function converse(conn, options)
     end
 end
 
--- Without options a line is sent back as it is: one string a line, made and awaited in C.
-local function converse_plainly(conn)
-    local read, send = conn.read, conn.send
-    local line = read(conn, "L")
-    while line do
-        send(conn, line)
-        line = read(conn, "L")
+-- Whether the line that is held and goes on in `chunk`, up to `lf` if that is its end there,
+-- has more than LINE_MAX bytes; the CR before an LF is not counted.
+local function is_too_long(held, chunk, lf)
+    local size = held.size + (lf or #chunk + 1) - 1
+    if size <= LINE_MAX then
+        return false
     end
+    local last = lf == 1 and held:last_byte() or chunk:byte(lf and lf - 1 or -1)
+    return size > LINE_MAX + 1 or last ~= CR
+end
+
+-- Without options whole lines go back as they are: one string for all that came at once.
+local function converse_plainly(conn)
+    local recv, send = conn.recv, conn.send
+    local held = frames.rope() -- the line of which the end has not come
+    local chunk = recv(conn, RECV_MAX)
+    while chunk ~= "" do
+        if held.size == 0 and chunk:byte(-1) == LF then
+            send(conn, chunk)
+        else
+            local lf = chunk:find("\n", 1, true)
+            if is_too_long(held, chunk, lf) then
+                return
+            end
+            local past = lf and chunk:match ".*\n()" or 1
+            if lf then
+                send(conn, held:take(), chunk:sub(1, past - 1))
+            end
+            held:add(chunk:sub(past))
+        end
+        chunk = recv(conn, RECV_MAX)
+    end
+    send(conn, held:take())
 end
 
 local function is_plain(options)

@@ -8,13 +8,19 @@ local CR = 13
 
 -- A text that grows at its end, in time linear to its length however small the additions:
 -- small pieces are joined as soon as the next is as long.
+---@class echolot.servers.rope
+---@field size integer bytes
 local rope = {}
 rope.__index = rope
 
-local function new_rope()
+--- An empty one.
+---@return echolot.servers.rope
+function M.rope()
     return setmetatable({ size = 0 }, rope)
 end
 
+--- Appends.
+---@param piece string
 function rope:add(piece)
     if piece == "" then
         return
@@ -33,7 +39,8 @@ function rope:last_byte()
     return self.size > 0 and self[#self]:byte(-1) or nil
 end
 
--- Empties it; its whole text.
+--- Empties it; its whole text.
+---@return string
 function rope:take()
     local text = table.concat(self)
     for i = #self, 1, -1 do
@@ -164,7 +171,7 @@ function M.lines(conn, limit, overflow)
     local self = setmetatable({
         conn = conn, limit = limit, overflow = overflow,
         chunk = "", at = 1, lf = nil, -- the next LF in the chunk from `at` on
-        held = new_rope(), -- of the current line, what came in earlier chunks
+        held = M.rope(), -- of the current line, what came in earlier chunks
         ended = false,
     }, reader)
     return function()
@@ -189,7 +196,7 @@ end
 ---@param size integer
 ---@return echolot.servers.next_frame
 function M.blocks(conn, size)
-    local held = new_rope()
+    local held = M.rope()
     local chunk, at = "", 1
     return function()
         while chunk do
