@@ -10,6 +10,7 @@
 #include <uv.h>
 
 #include "app/process.h"
+#include "app/signals.h"
 #include "bind/ctx.h"
 
 /* [-0, +2] */
@@ -108,6 +109,13 @@ static int host_exit_now(lua_State *L)
     _exit((int)luaL_checkinteger(L, 1));
 }
 
+/* interrupted() -> whether a signal has come that ends the program */
+static int host_interrupted(lua_State *L)
+{
+    lua_pushboolean(L, el_signals_caught() != 0);
+    return 1;
+}
+
 /* version() -> the program's version */
 static int host_version(lua_State *L)
 {
@@ -122,6 +130,7 @@ static const luaL_Reg functions[] = {
     {"processors", host_processors},
     {"emit", host_emit},
     {"exit_now", host_exit_now},
+    {"interrupted", host_interrupted},
     {"version", host_version},
     {NULL, NULL},
 };

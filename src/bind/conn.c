@@ -284,75 +284,85 @@ static void withdraw_send(struct el_wait *w)
     el_conn_writer_leave(lc->conn, &w->await);
 }
 
-/* Fills bufs from argument *arg at *offset on; returns how many. */
-static unsigned gather(lua_State *L, int arg, size_t offset, uv_buf_t *bufs)
+/* How far a send has come: `arg` is the index of the string that is next, up to `last`. */
+struct progress {
+    int arg, last;
+    size_t offset;
+};
+
+/* Fills bufs from there on; returns how many. */
+static unsigned gather(lua_State *L, struct progress at, uv_buf_t *bufs)
 {
     unsigned n = 0;
-    int top = lua_gettop(L);
-    for (; arg <= top && n < SEND_PIECES; arg++, offset = 0) {
+    for (; at.arg <= at.last && n < SEND_PIECES; at.arg++, at.offset = 0) {
         size_t len;
-        const char *data = lua_tolstring(L, arg, &len);
-        size_t left = len - offset;
-        if (left > SEND_PIECE_MAX)
-            left = SEND_PIECE_MAX; /* a uv_buf_t holds no more than an unsigned tells */
-        if (left > 0)
-            bufs[n++] = uv_buf_init((char *)data + offset, (unsigned)left);
-        if (left < len - offset)
+        const char *data = lua_tolstring(L, at.arg, &len);
+        size_t left = len - at.offset;
+        if (left > SEND_PIECE_MAX) { /* a uv_buf_t holds no more than an unsigned tells */
+            bufs[n++] = uv_buf_init((char *)data + at.offset, (unsigned)SEND_PIECE_MAX);
             break;
+        }
+        bufs[n++] = uv_buf_init((char *)data + at.offset, (unsigned)left);
     }
     return n;
 }
 
-/* Moves (*arg, *offset) on by `taken` bytes, and past what is empty. */
-static void advance(lua_State *L, int *arg, size_t *offset, size_t taken)
+/* Moves on by `taken` bytes, and past what is empty. */
+static void advance(lua_State *L, struct progress *at, size_t taken)
 {
-    int top = lua_gettop(L);
-    for (; *arg <= top; (*arg)++, *offset = 0) {
-        size_t left = (size_t)lua_rawlen(L, *arg) - *offset;
+    for (; at->arg <= at->last; at->arg++, at->offset = 0) {
+        size_t left = (size_t)lua_rawlen(L, at->arg) - at->offset;
         if (taken < left) {
-            *offset += taken;
+            at->offset += taken;
             return;
         }
         taken -= left;
     }
 }
 
-/* Sends from (arg, offset) on. `w` is the wait that has our turn among the writers, or
- * NULL as long as nothing had to wait. */
-static int send_from(lua_State *L, struct el_lconn *lc, struct el_wait *w, int arg,
-                     size_t offset)
+/* Has the wait `w` (NULL: none yet) stand in line with what is next, and yields. */
+static int send_later(lua_State *L, struct el_lconn *lc, struct el_wait *w,
+                      struct progress at, const uv_buf_t *next)
+{
+    size_t taken;
+    if (w == NULL) {
+        w = el_sched_begin_wait(L, &lc->ctx->sched, "send");
+        w->source = lc;
+        w->withdraw = withdraw_send;
+        w->await = (struct el_await){.done = on_done, .hint = L};
+    }
+    w->await.deadline_ns = el_clock_deadline(lc->timeout_s);
+    w->status = 1;
+    int err = el_conn_await_send(lc->conn, &w->await, next->base, next->len, &taken);
+    if (err != 0)
+        el_conn_raise(L, lc, "send", err);
+    advance(L, &at, taken);
+    w->arg = at.arg;
+    w->last = at.last;
+    w->offset = at.offset;
+    return el_sched_yield(L, w, send_rest);
+}
+
+/* Sends from `at` on. `w` is the wait that has our turn among the writers, or NULL as long as
+ * nothing had to wait. */
+static int send_from(lua_State *L, struct el_lconn *lc, struct el_wait *w,
+                     struct progress at)
 {
     struct el_conn *c = lc->conn;
-    for (;;) {
+    advance(L, &at, 0);
+    while (at.arg <= at.last) {
         uv_buf_t bufs[SEND_PIECES];
         size_t taken;
-        unsigned n = gather(L, arg, offset, bufs);
-        if (n == 0)
-            break;
+        unsigned n = gather(L, at, bufs);
         int err = el_conn_try_send(c, w != NULL ? &w->await : NULL, bufs, n, &taken);
         if (err != 0) {
             if (w != NULL)
                 el_conn_writer_leave(c, &w->await);
             el_conn_raise(L, lc, "send", err);
         }
-        advance(L, &arg, &offset, taken);
-        if (taken > 0)
-            continue;
-        if (w == NULL) {
-            w = el_sched_begin_wait(L, &lc->ctx->sched, "send");
-            w->source = lc;
-            w->withdraw = withdraw_send;
-            w->await = (struct el_await){.done = on_done, .hint = L};
-        }
-        w->await.deadline_ns = el_clock_deadline(lc->timeout_s);
-        err = el_conn_await_send(c, &w->await, bufs[0].base, bufs[0].len, &taken);
-        if (err != 0)
-            el_conn_raise(L, lc, "send", err);
-        advance(L, &arg, &offset, taken);
-        w->arg = arg;
-        w->offset = offset;
-        w->status = 1;
-        return el_sched_yield(L, w, send_rest);
+        if (taken == 0)
+            return send_later(L, lc, w, at, &bufs[0]);
+        advance(L, &at, taken);
     }
     if (w != NULL)
         el_conn_writer_leave(c, &w->await);
@@ -369,8 +379,8 @@ static int send_rest(lua_State *L, int status, lua_KContext ctx)
         el_conn_writer_leave(lc->conn, &w->await);
         el_conn_read_result(L, lc, "send", w);
     }
-    w->suspended = false;
-    return send_from(L, lc, w, w->arg, w->offset);
+    struct progress at = {.arg = w->arg, .last = w->last, .offset = w->offset};
+    return send_from(L, lc, w, at);
 }
 
 /* conn:send(data, ...) -> conn, once every byte of every string has been handed over */
@@ -386,7 +396,7 @@ int el_conn_send(lua_State *L)
             el_fault_argument(L, "send", i, "string");
     }
     el_conn_open(L, lc, "send");
-    return send_from(L, lc, NULL, 2, 0);
+    return send_from(L, lc, NULL, (struct progress){.arg = 2, .last = top});
 }
 
 /* --- the rest ----------------------------------------------------------------------------- */

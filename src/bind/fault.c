@@ -2,6 +2,7 @@
 
 #include <lauxlib.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -87,9 +88,15 @@ static int error_tostring(lua_State *L)
         lua_pushstring(L, keys[i]);
         lua_rawget(L, 1);
     }
+    lua_pushliteral(L, "kind");
+    lua_rawget(L, 1);
+    const char *kind = lua_tostring(L, -1);
+    /* An assertion's own words say enough. */
+    bool bare = kind != NULL && strcmp(kind, "mismatch") == 0 && lua_isnil(L, 3);
+    lua_pop(L, 1);
     luaL_buffinit(L, &b);
     for (int i = 2; i <= 4; i++) {
-        if (lua_type(L, i) != LUA_TSTRING)
+        if (lua_type(L, i) != LUA_TSTRING || (bare && i < 4))
             continue;
         /* "op address: message", without what there is none of */
         if (luaL_bufflen(&b) > 0)

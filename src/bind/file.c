@@ -12,14 +12,15 @@ enum format { LINE, LINE_WITH_END, ALL, COUNT };
 /* The format at index `arg`; *n is the count of COUNT. Raises `usage`. */
 static enum format check_format(lua_State *L, struct el_lconn *lc, int arg, size_t *n)
 {
-    if (lua_type(L, arg) == LUA_TNUMBER) {
+    int type = lua_type(L, arg);
+    if (type == LUA_TNUMBER) {
         lua_Integer count = el_args_integer(L, arg, "read", "whole number of bytes", 0);
         *n = (size_t)count;
         if (*n > lc->max_buffer)
             el_conn_raise(L, lc, "read", EL_ELIMIT);
         return COUNT;
     }
-    if (lua_type(L, arg) != LUA_TSTRING)
+    if (type != LUA_TSTRING)
         el_fault_argument(L, "read", arg, "format");
     const char *format = lua_tostring(L, arg);
     if (*format == '*')

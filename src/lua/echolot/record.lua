@@ -46,9 +46,6 @@ function M.error(err, traceback)
         end
         out.kind, out.op, out.address, out.errno = err.kind, err.op, err.address, err.errno
         out.where = err.where
-        if err.kind == "mismatch" and not err.address then
-            out.message = err.message -- without the call, which the place tells
-        end
         out.expected, out.actual = text(err.expected), text(err.actual)
         out.diff = err.diff and #err.diff > 0 and err.diff or nil
         out.summary = err.summary

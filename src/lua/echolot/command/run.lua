@@ -1,6 +1,7 @@
 --- echolot run FILE [ARG...]: a script as a program.
 local core = require "echolot.core"
 local concurrency = require "echolot.concurrency"
+local host = require "echolot.host"
 local script = require "echolot.script"
 
 local M = {}
@@ -8,6 +9,18 @@ local M = {}
 local function complain(message)
     io.stdout:flush()
     io.stderr:write("echolot: ", core.text.for_terminal(message, true), "\n")
+end
+
+-- The suite words mean something under `echolot test` only, and say so.
+local function explain_suite_words()
+    for _, word in ipairs { "describe", "it", "conversation", "property" } do
+        _G[word] = function()
+            error(core.error.new {
+                kind = "usage", op = word,
+                message = "this is a test script: run it with `echolot test`",
+            }, 0)
+        end
+    end
 end
 
 --- Runs it; the exit status.
@@ -26,6 +39,7 @@ function M.main(options)
         return 2
     end
     script.set_package_path(path)
+    explain_suite_words()
     arg = table.move(options, 2, #options, 1, { [0] = path })
     local ok, err = pcall(concurrency.run, function()
         return chunk(table.unpack(options, 2))
@@ -33,7 +47,9 @@ function M.main(options)
     if ok then
         return 0
     end
-    complain(script.describe_error(err))
+    if not host.interrupted() then -- a signal needs no explanation
+        complain(script.describe_error(err))
+    end
     return 1
 end
 
