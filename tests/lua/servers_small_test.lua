@@ -233,6 +233,8 @@ describe("a server", function()
         for _, address in ipairs { "nonsense:x", "", "unix:/tmp/x", "tcp://", "a b" } do
             refused(function() servers.echo():start(address) end)
         end
+        assert.contains("tcp addresses only",
+            refused(function() servers.echo():start "udp://127.0.0.1:0" end))
     end)
 
     it("can be started more than once", function()

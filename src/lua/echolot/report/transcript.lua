@@ -74,11 +74,11 @@ function M.lines(test, style, indent, out)
     end
     for _, event in ipairs(events) do
         local who = several and ("%d %s "):format(event.conn, core.text.for_terminal(tostring(event.peer or "?"), false)) or ""
-        local time = style.paint("dim", ("%9.3f s  %s"):format(event.t, who))
+        local time = style.paint("dim", ("%9.1f ms  %s"):format(event.t * 1000, who))
         if event.dir == "send" or event.dir == "recv" then
             local sent = event.dir == "send"
             local arrow = style.paint(sent and "cyan" or "yellow", sent and style.symbols.sent or style.symbols.received)
-            local blank = (" "):rep(13 + utf8.len(who))
+            local blank = (" "):rep(14 + utf8.len(who))
             for i, line in ipairs(data_lines(event)) do
                 out[#out + 1] = ("%s%s%s %s"):format(indent, i == 1 and time or blank, i == 1 and arrow or " ", line)
             end

@@ -26,10 +26,11 @@ local M = {
     summary = "sends back what comes, line by line (RFC 862)",
     options = {
         { name = "framing", type = "choice", choices = { "line", "raw" }, default = "line",
-            help = "what is answered: lines, or whatever has come" },
+            help = "what is answered: a line, or whatever has come" },
         { name = "reply", type = "choice", default = "same",
             choices = { "same", "upper", "lower", "reverse", "previous", "count", "hash" },
-            help = "what the answer is; previous: the line before, count: its bytes, hash: CRC-32" },
+            help = "what is answered: the line, the one before (previous), its length in bytes "
+                .. "(count), its CRC-32 (hash)" },
         { name = "terminator", type = "choice", choices = { "same", "lf", "crlf", "none" },
             default = "same", help = "how replies end" },
         { name = "chunk", type = "integer", min = 1, max = SIZE_MAX,
@@ -42,7 +43,7 @@ local M = {
             help = "send each reply N times" },
         { name = "greeting", type = "text", help = "a line that each client is sent first" },
         { name = "max_line", type = "integer", min = 1, max = SIZE_MAX,
-            help = "bytes of a line, its end not counted; raw: of what is answered at once" },
+            help = "bytes of a line at most, its end not counted; raw: of what is answered at once" },
         { name = "overflow", type = "choice", choices = { "truncate", "split", "close" },
             default = "truncate", help = "what becomes of a line beyond max_line" },
         { name = "close_after", type = "integer", min = 1, max = SIZE_MAX,

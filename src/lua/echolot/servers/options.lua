@@ -246,7 +246,7 @@ local VALUES = { integer = "N", seconds = "S", choice = "WORD", text = "TEXT", t
 local function help_of(option)
     local help = option.help
     if option.type == "choice" then
-        help = help .. ": " .. table.concat(option.choices, ", ")
+        help = help .. "; one of " .. table.concat(option.choices, ", ")
     end
     if option.default ~= nil and option.type ~= "texts" then
         help = ("%s (%s)"):format(help, option.default)

@@ -77,6 +77,12 @@ function M.split_address(address)
         return core.address(host, 0).host, nil
     end
     local parsed = core.address(address)
+    if parsed.scheme ~= "tcp" then
+        error(core.error.new {
+            kind = "usage", op = "listen", address = tostring(parsed),
+            message = "the embedded servers listen at tcp addresses only",
+        }, 0)
+    end
     return parsed.host, parsed.port
 end
 

@@ -1,0 +1,266 @@
+#include "net/transcript.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "unit.h"
+
+#define TIME_MAX_NS ((((uint64_t)1 << 40) - 1) * 1000)
+
+/* What is read back, as copies. */
+struct seen {
+    enum el_direction dir;
+    uint64_t t_ns;
+    size_t head_len, omitted, tail_len;
+    char *bytes; /* head and tail */
+};
+
+struct log {
+    struct seen *list;
+    size_t n, room;
+};
+
+static void note(const struct el_transcript_event *e, void *arg)
+{
+    struct log *log = arg;
+    if (log->n == log->room) {
+        log->room = log->room > 0 ? 2 * log->room : 16;
+        log->list = realloc(log->list, log->room * sizeof(*log->list));
+    }
+    struct seen *s = &log->list[log->n++];
+    *s = (struct seen){e->dir, e->t_ns, e->head_len, e->omitted, e->tail_len, NULL};
+    s->bytes = malloc(e->head_len + e->tail_len + 1);
+    memcpy(s->bytes, e->head, e->head_len);
+    memcpy(s->bytes + e->head_len, e->tail, e->tail_len);
+    s->bytes[e->head_len + e->tail_len] = '\0';
+}
+
+static struct log read_back(const struct el_transcript *t)
+{
+    struct log log = {0};
+    assert_int_equal(el_transcript_each(t, note, &log), 0);
+    return log;
+}
+
+static void drop(struct log *log)
+{
+    for (size_t i = 0; i < log->n; i++)
+        free(log->list[i].bytes);
+    free(log->list);
+}
+
+static void test_empty(void **state)
+{
+    struct el_transcript *t = el_transcript_new(NULL);
+    (void)state;
+    struct log log = read_back(t);
+    assert_int_equal(log.n, 0);
+    assert_int_equal(el_transcript_dropped(t), 0);
+    assert_null(el_transcript_name(t));
+    assert_null(el_transcript_address(t));
+    el_transcript_prefetch(t);
+    drop(&log);
+    el_transcript_unref(t);
+}
+
+static void test_names_are_copied(void **state)
+{
+    char name[] = "client", address[] = "tcp://a:1";
+    struct el_transcript *t = el_transcript_new(name);
+    (void)state;
+    el_transcript_set_address(t, address);
+    name[0] = address[0] = '!';
+    assert_string_equal(el_transcript_name(t), "client");
+    assert_string_equal(el_transcript_address(t), "tcp://a:1");
+    el_transcript_set_address(t, "tcp://b:2");
+    assert_string_equal(el_transcript_address(t), "tcp://b:2");
+    el_transcript_unref(t);
+}
+
+static void test_references_are_counted(void **state)
+{
+    struct el_transcript *t = el_transcript_new("x");
+    (void)state;
+    assert_ptr_equal(el_transcript_ref(t), t);
+    el_transcript_unref(t);
+    assert_string_equal(el_transcript_name(t), "x"); /* still there */
+    el_transcript_unref(t);
+    el_transcript_unref(NULL);
+}
+
+static void test_events_come_back_in_order(void **state)
+{
+    static const enum el_direction dirs[] = {
+        EL_DIR_OPEN, EL_DIR_SEND,     EL_DIR_RECV,  EL_DIR_SHUTDOWN,
+        EL_DIR_EOF,  EL_DIR_RESET,    EL_DIR_CLOSE,
+    };
+    struct el_transcript *t = el_transcript_new(NULL);
+    uint64_t began = el_clock_ns();
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(dirs); i++)
+        el_transcript_add(t, dirs[i], began + i * 5000, "abcdefg", i);
+    struct log log = read_back(t);
+    assert_int_equal(log.n, COUNT_OF(dirs));
+    for (size_t i = 0; i < log.n; i++) {
+        assert_int_equal(log.list[i].dir, dirs[i]);
+        assert_int_equal(log.list[i].head_len, i);
+        assert_int_equal(log.list[i].omitted, 0);
+        assert_memory_equal(log.list[i].bytes, "abcdefg", i);
+        /* kept to the microsecond */
+        uint64_t t_ns = began + i * 5000;
+        assert_true(log.list[i].t_ns <= t_ns && t_ns - log.list[i].t_ns < 1000);
+    }
+    drop(&log);
+    el_transcript_unref(t);
+}
+
+/* The n-th of many events of differing sizes. */
+static size_t nth(size_t n, char *bytes)
+{
+    size_t len = n * 37 % 301;
+    for (size_t i = 0; i < len; i++)
+        bytes[i] = (char)(n + i);
+    return len;
+}
+
+static void test_grows_without_dropping(void **state)
+{
+    struct el_transcript *t = el_transcript_new(NULL);
+    char bytes[512];
+    (void)state;
+    for (size_t n = 0; n < 300; n++) /* 300 * (8 + 150): below the cap */
+        el_transcript_add(t, EL_DIR_RECV, el_clock_ns(), bytes, nth(n, bytes));
+    struct log log = read_back(t);
+    assert_int_equal(log.n, 300);
+    assert_int_equal(el_transcript_dropped(t), 0);
+    for (size_t n = 0; n < log.n; n++) {
+        size_t len = nth(n, bytes);
+        assert_int_equal(log.list[n].head_len, len);
+        assert_memory_equal(log.list[n].bytes, bytes, len);
+    }
+    drop(&log);
+    el_transcript_unref(t);
+}
+
+static void test_wraps_and_counts_what_it_drops(void **state)
+{
+    struct el_transcript *t = el_transcript_new(NULL);
+    char bytes[512];
+    (void)state;
+    for (size_t n = 0; n < 5000; n++) {
+        el_transcript_add(t, EL_DIR_SEND, el_clock_ns(), bytes, nth(n, bytes));
+        if (n % 501 != 0 && n != 4999)
+            continue;
+        struct log log = read_back(t);
+        size_t first = n + 1 - log.n, size = 0;
+        assert_int_equal(el_transcript_dropped(t), first);
+        for (size_t i = 0; i < log.n; i++) {
+            size_t len = nth(first + i, bytes);
+            assert_int_equal(log.list[i].head_len, len);
+            assert_memory_equal(log.list[i].bytes, bytes, len);
+            size += len;
+        }
+        assert_true(size <= EL_TRANSCRIPT_BYTES);
+        if (first > 0) /* full, but for a record and the words before the bytes */
+            assert_true(size + log.n * 8 + 400 > EL_TRANSCRIPT_BYTES);
+        drop(&log);
+    }
+    el_transcript_unref(t);
+}
+
+static void test_of_a_large_event_both_ends_are_kept(void **state)
+{
+    static const size_t sizes[] = {
+        EL_TRANSCRIPT_PART,         2 * EL_TRANSCRIPT_PART - 1, 2 * EL_TRANSCRIPT_PART,
+        2 * EL_TRANSCRIPT_PART + 1, EL_TRANSCRIPT_BYTES,        (size_t)1 << 20,
+    };
+    char *bytes = malloc((size_t)1 << 20);
+    (void)state;
+    for (size_t i = 0; i < (size_t)1 << 20; i++)
+        bytes[i] = (char)(i * 7 + i / 256);
+    for (size_t i = 0; i < COUNT_OF(sizes); i++) {
+        size_t n = sizes[i];
+        struct el_transcript *t = el_transcript_new(NULL);
+        el_transcript_add(t, EL_DIR_SEND, el_clock_ns(), bytes, n);
+        struct log log = read_back(t);
+        assert_int_equal(log.n, 1);
+        const struct seen *s = &log.list[0];
+        assert_int_equal(s->head_len + s->omitted + s->tail_len, n);
+        if (n <= 2 * EL_TRANSCRIPT_PART) {
+            assert_int_equal(s->omitted, 0);
+        } else {
+            assert_int_equal(s->head_len, EL_TRANSCRIPT_PART);
+            assert_int_equal(s->tail_len, EL_TRANSCRIPT_PART);
+        }
+        assert_memory_equal(s->bytes, bytes, s->head_len);
+        assert_memory_equal(s->bytes + s->head_len, bytes + n - s->tail_len, s->tail_len);
+        drop(&log);
+        el_transcript_unref(t);
+    }
+    free(bytes);
+}
+
+static void test_large_events_wrap_too(void **state)
+{
+    struct el_transcript *t = el_transcript_new(NULL);
+    static char bytes[100000];
+    (void)state;
+    for (int n = 0; n < 100; n++) {
+        memset(bytes, 'a' + n % 26, sizeof(bytes));
+        el_transcript_add(t, EL_DIR_RECV, el_clock_ns(), bytes, sizeof(bytes) - (size_t)n);
+        el_transcript_add(t, EL_DIR_SEND, el_clock_ns(), "x", 1);
+    }
+    struct log log = read_back(t);
+    assert_int_equal(log.n + el_transcript_dropped(t), 200);
+    assert_true(log.n >= 14 && log.n <= 16); /* 64 KiB hold seven of 8 KiB and a bit */
+    for (size_t i = 0; i < log.n; i++) {
+        size_t n = (200 - log.n + i) / 2;
+        const struct seen *s = &log.list[i];
+        if (s->dir == EL_DIR_SEND) {
+            assert_string_equal(s->bytes, "x");
+            continue;
+        }
+        assert_int_equal(s->omitted, sizeof(bytes) - n - 2 * EL_TRANSCRIPT_PART);
+        for (size_t k = 0; k < s->head_len + s->tail_len; k++)
+            assert_int_equal(s->bytes[k], 'a' + (int)n % 26);
+    }
+    drop(&log);
+    el_transcript_unref(t);
+}
+
+/* Times have 40 bits of microseconds: 12 days. Past that they stand still. */
+static void test_times_end_after_twelve_days(void **state)
+{
+    struct el_transcript *t = el_transcript_new(NULL);
+    uint64_t began = el_clock_ns();
+    (void)state;
+    el_transcript_add(t, EL_DIR_OPEN, began + TIME_MAX_NS - 2000000, NULL, 0);
+    el_transcript_add(t, EL_DIR_RECV, began + TIME_MAX_NS + 1000000000, "x", 1);
+    el_transcript_add(t, EL_DIR_RECV, began + 10 * TIME_MAX_NS, "yz", 2);
+    struct log log = read_back(t);
+    assert_int_equal(log.n, 3);
+    assert_true(log.list[0].t_ns + 1000 > began + TIME_MAX_NS - 2000000 - 1000000000);
+    assert_true(log.list[1].t_ns > log.list[0].t_ns);
+    assert_true(log.list[2].t_ns == log.list[1].t_ns);
+    assert_int_equal(log.list[1].head_len, 1); /* nothing ran over into the count of bytes */
+    assert_int_equal(log.list[2].head_len, 2);
+    assert_int_equal(log.list[2].dir, EL_DIR_RECV);
+    drop(&log);
+    el_transcript_unref(t);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_empty),
+        cmocka_unit_test(test_names_are_copied),
+        cmocka_unit_test(test_references_are_counted),
+        cmocka_unit_test(test_events_come_back_in_order),
+        cmocka_unit_test(test_grows_without_dropping),
+        cmocka_unit_test(test_wraps_and_counts_what_it_drops),
+        cmocka_unit_test(test_of_a_large_event_both_ends_are_kept),
+        cmocka_unit_test(test_large_events_wrap_too),
+        cmocka_unit_test(test_times_end_after_twelve_days),
+    };
+    return cmocka_run_group_tests_name("transcript", tests, NULL, NULL);
+}
