@@ -13,7 +13,7 @@
 #include "bind/conn.h"
 #include "bind/ctx.h"
 #include "bind/fault.h"
-#include "net/tcp.h"
+#include "net/sock.h"
 
 #define PROCESS_NAME "echolot.process"
 
@@ -97,9 +97,8 @@ static int push_pair(lua_State *L, struct el_ctx *ctx, const char *name, int *th
     lc->max_buffer = CHANNEL_BUFFER;
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0)
         return -errno;
-    int err = el_tcp_adopt(&ctx->loop, fds[0], &stream);
+    int err = el_sock_adopt(&ctx->loop, fds[0], false, &stream);
     if (err != 0) {
-        (void)close(fds[0]);
         (void)close(fds[1]);
         return err;
     }

@@ -320,11 +320,10 @@ static void advance(lua_State *L, struct progress *at, size_t taken)
     }
 }
 
-/* Has the wait `w` (NULL: none yet) stand in line with what is next, and yields. */
+/* Has the wait `w` (NULL: none yet) stand in line, and yields. */
 static int send_later(lua_State *L, struct el_lconn *lc, struct el_wait *w,
-                      struct progress at, const uv_buf_t *next)
+                      struct progress at)
 {
-    size_t taken;
     if (w == NULL) {
         w = el_sched_begin_wait(L, &lc->ctx->sched, "send");
         w->source = lc;
@@ -333,10 +332,11 @@ static int send_later(lua_State *L, struct el_lconn *lc, struct el_wait *w,
     }
     w->await.deadline_ns = el_clock_deadline(lc->timeout_s);
     w->status = 1;
-    int err = el_conn_await_send(lc->conn, &w->await, next->base, next->len, &taken);
-    if (err != 0)
+    int err = el_conn_await_send(lc->conn, &w->await);
+    if (err != 0) {
+        el_conn_writer_leave(lc->conn, &w->await);
         el_conn_raise(L, lc, "send", err);
-    advance(L, &at, taken);
+    }
     w->arg = at.arg;
     w->last = at.last;
     w->offset = at.offset;
@@ -361,7 +361,7 @@ static int send_from(lua_State *L, struct el_lconn *lc, struct el_wait *w,
             el_conn_raise(L, lc, "send", err);
         }
         if (taken == 0)
-            return send_later(L, lc, w, at, &bufs[0]);
+            return send_later(L, lc, w, at);
         advance(L, &at, taken);
     }
     if (w != NULL)

@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "bind/fault.h"
 #include "bind/task.h"
+#include "net/sock.h"
 
 static char mark;
 
@@ -166,6 +167,8 @@ int el_sched_drive(lua_State *L, struct el_sched *s, struct el_wait *w)
         if (w->status <= 0)
             break;
         uv_run_mode mode = s->ready_first != NULL ? UV_RUN_NOWAIT : UV_RUN_ONCE;
+        if (mode == UV_RUN_ONCE && el_sock_read_alone(s->loop))
+            continue;
         int alive = uv_run(&s->loop->uv, mode);
         if (!alive && s->ready_first == NULL && w->status > 0) {
             err = EL_EUSAGE;

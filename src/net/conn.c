@@ -140,7 +140,7 @@ static void on_alloc(void *owner, uv_buf_t *out)
     }
     el_transcript_prefetch(c->transcript);
     if (rx_make_room(c) != 0)
-        return; /* libuv reports ENOBUFS, tcp drops it: tried again with the next event */
+        return; /* tried again with the next event */
     size_t tail = el_buf_tail(&c->rx);
     *out = uv_buf_init(el_buf_data(&c->rx) + c->rx.len,
                        (unsigned)(tail < room ? tail : room));
@@ -149,6 +149,10 @@ static void on_alloc(void *owner, uv_buf_t *out)
 static void on_read(void *owner, ssize_t n)
 {
     struct el_conn *c = owner;
+    if (n == 0) {
+        rx_trim(c);
+        return;
+    }
     if (n > 0) {
         note(c, EL_DIR_RECV, el_buf_data(&c->rx) + c->rx.len, (size_t)n);
         c->bulk = (size_t)n >= BULK_READ;
@@ -298,7 +302,7 @@ int el_conn_try_send(struct el_conn *c, struct el_await *a, const uv_buf_t *bufs
         return EL_ECLOSED;
     if (c->tx_end != 0)
         return c->tx_end;
-    if (c->flushing || c->writers != a)
+    if (c->writers != a)
         return 0;
     ssize_t sent = c->stream->ops->try_write(c->stream, bufs, n);
     if (sent == -EAGAIN)
@@ -318,46 +322,31 @@ int el_conn_try_send(struct el_conn *c, struct el_await *a, const uv_buf_t *bufs
     return 0;
 }
 
-int el_conn_await_send(struct el_conn *c, struct el_await *a, const void *data,
-                       size_t len, size_t *taken)
+int el_conn_await_send(struct el_conn *c, struct el_await *a)
 {
-    *taken = 0;
+    if (c->stream == NULL)
+        return EL_ECLOSED;
+    struct el_await **p = &c->writers;
+    while (*p != NULL && *p != a)
+        p = &(*p)->next;
+    bool first = p == &c->writers;
     int err = watch_deadline(c, a->deadline_ns);
+    if (err == 0 && first)
+        err = c->stream->ops->want_write(c->stream, true);
     if (err != 0)
         return err;
-    if (c->writers != a) { /* not the first: behind the others */
-        struct el_await **p = &c->writers;
-        while (*p != NULL && *p != a)
-            p = &(*p)->next;
-        if (*p == NULL) {
-            a->next = NULL;
-            *p = a;
-        }
+    if (*p == NULL) {
+        a->next = NULL;
+        *p = a;
     }
-    if (c->writers != a || c->flushing)
-        return 0;
-    if (len > EL_CHUNK_SIZE)
-        len = EL_CHUNK_SIZE;
-    err = c->stream->ops->write(c->stream, data, len);
-    if (err != 0) {
-        c->tx_end = err;
-        el_conn_writer_leave(c, a);
-        return err;
-    }
-    c->flushing = true;
-    note(c, EL_DIR_SEND, data, len);
-    *taken = len;
     return 0;
 }
 
-static void on_written(void *owner, int status)
+static void on_writable(void *owner)
 {
     struct el_conn *c = owner;
-    c->flushing = false;
-    if (status < 0)
-        c->tx_end = status;
     if (c->writers != NULL)
-        c->writers->done(c->writers, status);
+        c->writers->done(c->writers, 0);
 }
 
 void el_conn_writer_leave(struct el_conn *c, struct el_await *a)
@@ -370,9 +359,12 @@ void el_conn_writer_leave(struct el_conn *c, struct el_await *a)
             break;
         }
     }
-    /* A piece that is still on its way delays the next one's turn until it has left. */
-    if (was_first && c->writers != NULL && !c->flushing)
-        c->writers->done(c->writers, c->tx_end);
+    if (!was_first || c->stream == NULL)
+        return;
+    if (c->writers != NULL)
+        c->writers->done(c->writers, 0); /* its turn has come */
+    else
+        (void)c->stream->ops->want_write(c->stream, false);
 }
 
 int el_conn_shutdown(struct el_conn *c)
@@ -381,7 +373,7 @@ int el_conn_shutdown(struct el_conn *c)
         return EL_ECLOSED;
     if (c->sent_fin)
         return 0;
-    if (c->writers != NULL || c->flushing)
+    if (c->writers != NULL)
         return EL_EBUSY;
     int err = c->stream->ops->shutdown(c->stream);
     if (err != 0)
@@ -410,7 +402,7 @@ static void on_closed(void *owner)
 static const struct el_stream_events events = {
     .alloc = on_alloc,
     .read = on_read,
-    .written = on_written,
+    .writable = on_writable,
     .closed = on_closed,
 };
 

@@ -51,7 +51,6 @@ struct el_conn {
     bool bulk;    /* the last read was large: read into whole chunks */
     bool chunk;   /* rx's storage is a chunk of the loop's */
     bool sent_fin;
-    bool flushing; /* a piece of the first writer is on its way */
 };
 
 /* Takes over a connected stream (its owner from now on) and begins to read. Takes over one
@@ -97,11 +96,10 @@ int el_conn_await(struct el_conn *c, struct el_await *a)
 int el_conn_try_send(struct el_conn *c, struct el_await *a, const uv_buf_t *bufs,
                      unsigned n, size_t *taken) __attribute__((warn_unused_result));
 
-/* Queues `a` as a writer. Where it is the first, up to EL_CHUNK_SIZE bytes of `data` are
- * taken too (*taken) and done comes when they have left; otherwise *taken is 0 and done
- * comes when its turn does. It stays queued until el_conn_writer_leave. */
-int el_conn_await_send(struct el_conn *c, struct el_await *a, const void *data,
-                       size_t len, size_t *taken) __attribute__((warn_unused_result));
+/* Queues `a` as a writer, where it is not one yet. done comes when it is its turn and there is
+ * room; it stays queued until el_conn_writer_leave. 0, EL_ECLOSED or a negative errno. */
+int el_conn_await_send(struct el_conn *c, struct el_await *a)
+    __attribute__((warn_unused_result));
 
 /* Takes `a` out of the writers; the next one's turn comes. Harmless when it is not one. */
 void el_conn_writer_leave(struct el_conn *c, struct el_await *a);

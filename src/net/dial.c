@@ -5,20 +5,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/err.h"
 #include "net/resolve.h"
-#include "net/tcp.h"
+#include "net/sock.h"
 #include "net/timer.h"
 
 /* RFC 8305 section 5: "Connection Attempt Delay", the recommended value. */
 #define ATTEMPT_DELAY_MS 250
 
 struct attempt {
-    uv_connect_t request;
-    struct el_dial *dial; /* NULL once nobody waits for it */
-    struct el_tcp *tcp;
+    uv_poll_t poll;
+    struct el_dial *dial;
+    int fd;
     struct attempt *next;
 };
 
@@ -40,11 +41,23 @@ struct el_dial {
     char tried[EL_ADDRESS_TEXT_MAX];
 };
 
+static void on_attempt_closed(uv_handle_t *handle)
+{
+    free(handle->data);
+}
+
+/* Its socket, where it is still there, is the caller's. */
+static void attempt_free(struct attempt *a)
+{
+    uv_close((uv_handle_t *)&a->poll, on_attempt_closed);
+}
+
 static void dial_free(struct el_dial *d)
 {
-    for (struct attempt *a = d->attempts; a != NULL; a = a->next) {
-        a->dial = NULL; /* its callback, UV_ECANCELED, frees it */
-        a->tcp->stream.ops->close(&a->tcp->stream, false);
+    for (struct attempt *a = d->attempts, *next; a != NULL; a = next) {
+        next = a->next;
+        attempt_free(a);
+        (void)close(a->fd);
     }
     if (d->resolve != NULL)
         el_resolve_cancel(d->resolve);
@@ -85,26 +98,69 @@ static void unlink_attempt(struct el_dial *d, struct attempt *a)
     *p = a->next;
 }
 
-static void on_connect(uv_connect_t *request, int status)
+static int socket_error(int fd)
 {
-    struct attempt *a = request->data;
+    int err = 0;
+    socklen_t len = sizeof(err);
+    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len) != 0)
+        err = errno;
+    return -err;
+}
+
+static void on_connect(uv_poll_t *poll, int status, int events)
+{
+    struct attempt *a = poll->data;
     struct el_dial *d = a->dial;
-    struct el_tcp *tcp = a->tcp;
-    if (d != NULL)
-        unlink_attempt(d, a);
-    free(a);
-    if (d == NULL)
-        return;
-    if (status == 0) {
-        finish(d, 0, d->tried, &tcp->stream);
-        return;
+    struct el_stream *stream;
+    int fd = a->fd;
+    (void)events;
+    int err = socket_error(fd);
+    if (err == 0 && status < 0)
+        err = status;
+    unlink_attempt(d, a);
+    attempt_free(a);
+    if (err == 0) {
+        err = el_sock_adopt(d->loop, fd, d->nodelay, &stream);
+        if (err == 0) {
+            finish(d, 0, d->tried, stream);
+            return;
+        }
+    } else {
+        (void)close(fd);
     }
-    tcp->stream.ops->close(&tcp->stream, false);
-    d->last_error = status;
+    d->last_error = err;
     if (d->begun < d->count)
         try_next(d);
     else if (d->attempts == NULL)
         finish(d, d->last_error, d->tried, NULL);
+}
+
+static socklen_t length_of(const struct sockaddr *sa)
+{
+    return sa->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
+                                     : sizeof(struct sockaddr_in);
+}
+
+/* A socket that connects, or a negative errno. */
+static int connecting_socket(const struct el_dial *d, const struct sockaddr *sa)
+{
+    const struct sockaddr *from = (const struct sockaddr *)&d->bind;
+    int fd = socket(sa->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -errno;
+    int status = d->has_bind ? bind(fd, from, length_of(from)) : 0;
+    if (status == 0) {
+        do
+            status = connect(fd, sa, length_of(sa));
+        while (status != 0 && errno == EINTR);
+        if (status != 0 && errno == EINPROGRESS)
+            status = 0;
+    }
+    if (status == 0)
+        return fd;
+    int err = -errno;
+    (void)close(fd);
+    return err;
 }
 
 static int begin_attempt(struct el_dial *d, const struct sockaddr *sa)
@@ -112,21 +168,20 @@ static int begin_attempt(struct el_dial *d, const struct sockaddr *sa)
     struct attempt *a = calloc(1, sizeof(*a));
     if (a == NULL)
         return -ENOMEM;
-    a->tcp = el_tcp_new(d->loop, d->nodelay);
-    if (a->tcp == NULL) {
-        free(a);
-        return -ENOMEM;
-    }
     a->dial = d;
-    a->request.data = a;
-    int err = 0;
-    if (d->has_bind)
-        err = uv_tcp_bind(&a->tcp->handle, (struct sockaddr *)&d->bind, 0);
-    if (err == 0)
-        err = uv_tcp_connect(&a->request, &a->tcp->handle, sa, on_connect);
+    a->poll.data = a;
+    a->fd = connecting_socket(d, sa);
+    int err = a->fd < 0 ? a->fd : uv_poll_init(&d->loop->uv, &a->poll, a->fd);
     if (err != 0) {
-        a->tcp->stream.ops->close(&a->tcp->stream, false);
+        if (a->fd >= 0)
+            (void)close(a->fd);
         free(a);
+        return err;
+    }
+    err = uv_poll_start(&a->poll, UV_WRITABLE, on_connect);
+    if (err != 0) {
+        attempt_free(a);
+        (void)close(a->fd);
         return err;
     }
     a->next = d->attempts;

@@ -9,15 +9,21 @@
 #include "net/loop.h"
 #include "net/stream.h"
 
+/* Clients accepted ahead of being asked for; the others wait in the kernel's backlog, which is
+ * the backpressure that clients understand. */
+#define EL_LISTENER_AHEAD 32
+
 struct el_listener_handle;
 
 struct el_listener {
     struct el_loop *loop;
     struct el_listener_handle *handle; /* NULL: closed */
-    bool pending;                      /* a client waits to be accepted */
+    int waiting[EL_LISTENER_AHEAD];    /* descriptors of accepted clients, a ring */
+    unsigned first, count;
     bool nodelay;
+    bool polling;
     int failed; /* 0 or the negative errno of the last accept */
-    /* Set by who waits; called once, with 0: a client is there (or `failed` tells). */
+    /* Set by who waits; called once: a client is there, or `failed` tells, or it is closed. */
     void (*ready)(void *arg);
     void *arg;
 };
@@ -30,8 +36,8 @@ int el_listener_init(struct el_listener *l, struct el_loop *loop,
 /* Closes; whoever waits is called. Harmless when closed already. */
 void el_listener_close(struct el_listener *l);
 
-/* Accepts the client that waits: its stream is the caller's. -EAGAIN where there is none,
- * EL_ECLOSED, or a negative errno. */
+/* Hands over a client that waits: its stream is the caller's. -EAGAIN where there is none (set
+ * `ready` to hear of the next), EL_ECLOSED, or a negative errno. */
 int el_listener_accept(struct el_listener *l, struct el_stream **out)
     __attribute__((warn_unused_result));
 

@@ -13,8 +13,13 @@
 /* Chunks are lent to connections while bytes lie in them and given back at once when they
  * are consumed, last in first out: a thousand connections at rest read into the same
  * 64 KiB, which stay in the processor's cache, and keep none of their own. */
+struct el_sock;
+
 struct el_loop {
     uv_loop_t uv;
+    struct el_sock *last_sock; /* the last one whose interest changed, while it is open */
+    unsigned socks_watched;
+    unsigned timers_active;
     char *chunks[EL_CHUNKS_KEPT];
     unsigned chunk_count;
 };

@@ -14,12 +14,14 @@ struct el_stream;
 
 /* What a stream tells its owner. Of these only `closed` is called after close. */
 struct el_stream_events {
-    /* Asks where the next bytes shall go; an empty buffer means: no room, stop. */
+    /* Asks where the next bytes shall go; an empty buffer means: no room. */
     void (*alloc)(void *owner, uv_buf_t *out);
-    /* `n` > 0 bytes were put there; EL_EEOF or a negative errno: nothing more will come. */
+    /* What became of that: `n` > 0 bytes were put there; 0: none; EL_EEOF or a negative
+     * errno: nothing more will come. */
     void (*read)(void *owner, ssize_t n);
-    /* What write() took has left (0), or failed (negative errno). */
-    void (*written)(void *owner, int status);
+    /* There is room to write, or the stream has failed, as the next try will tell. Called
+     * again and again while that is wanted. */
+    void (*writable)(void *owner);
     /* The last word, in a later turn of the loop than close. */
     void (*closed)(void *owner);
 };
@@ -30,10 +32,9 @@ struct el_stream_ops {
     /* Sends what can be taken without waiting. Bytes taken, -EAGAIN for none, or another
      * negative errno. */
     ssize_t (*try_write)(struct el_stream *s, const uv_buf_t *bufs, unsigned n);
-    /* Copies `len` bytes and sends them as room comes; written() follows. One at a time.
-     * 0 or a negative errno. */
-    int (*write)(struct el_stream *s, const void *data, size_t len);
-    /* Ends our sending half; nothing may be under way. 0 or a negative errno. */
+    /* Whether `writable` shall be called. 0 or a negative errno. */
+    int (*want_write)(struct el_stream *s, bool wanted);
+    /* Ends our sending half. 0 or a negative errno. */
     int (*shutdown)(struct el_stream *s);
     /* Ends it, with an RST where `reset` and the carrier knows one. */
     void (*close)(struct el_stream *s, bool reset);

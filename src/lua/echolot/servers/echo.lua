@@ -17,6 +17,9 @@ local SIZE_MAX = 1 << 30
 local RECV_MAX = 64 << 10
 local LF, CR = 10, 13
 
+-- Replies are gathered up to so many bytes before they are sent.
+local GATHERED_MAX = 64 << 10
+
 -- So many sends that did not have to wait, and the other clients have their turn.
 local SENDS_IN_A_ROW = 64
 
@@ -119,8 +122,10 @@ local function pause_of(conn, options)
     end
 end
 
+local function nothing() end
+
 -- `send(reply)` in pieces, no two of them closer than chunk_delay; false: the client ended.
-local function sender_of(conn, options, pause)
+local function piecewise_sender(conn, options, pause)
     local size, delay_s = options.chunk, options.chunk_delay
     local next_s = 0
     local sent = 0
@@ -152,16 +157,60 @@ local function sender_of(conn, options, pause)
     end
 end
 
--- `answer(text, ending)`: false once the conversation is over.
+-- `send(reply)`, and `flush()`: replies to what came together leave together, at the latest
+-- before anything is awaited. A send for each of a thousand short lines would cost the most.
+local function gathering_sender(conn)
+    local held, count, size = {}, 0, 0
+    local sent = 0
+    local function flush()
+        if count == 0 then
+            return
+        end
+        local text = table.concat(held, "", 1, count)
+        for i = count, 1, -1 do
+            held[i] = nil
+        end
+        count, size = 0, 0
+        conn:send(text)
+    end
+    return function(reply)
+        if reply == "" then
+            return true
+        end
+        count = count + 1
+        held[count] = reply
+        size = size + #reply
+        if size >= GATHERED_MAX then
+            flush()
+            sent = sent + 1
+            if sent % SENDS_IN_A_ROW == 0 then
+                server.give_way()
+            end
+        end
+        return true
+    end, flush
+end
+
+local function sender_of(conn, options, pause)
+    if options.chunk or options.chunk_delay > 0 then
+        return piecewise_sender(conn, options, pause), nothing
+    end
+    return gathering_sender(conn)
+end
+
+-- `answer(text, ending)`: false once the conversation is over; `flush()`.
 local function answerer_of(conn, options)
     local pause = pause_of(conn, options)
-    local send = sender_of(conn, options, pause)
+    local send, flush = sender_of(conn, options, pause)
     local reply_to = replies[options.reply]()
     local terminator = ends[options.terminator]
     local answered = 0
     return function(text, ending)
-        if options.delay > 0 and not pause(options.delay) then
-            return false
+        if options.delay > 0 then
+            flush()
+            if not pause(options.delay) then
+                return false
+            end
         end
         local reply = reply_to(text) .. (terminator or ending)
         for _ = 1, options.repeat_reply do
@@ -171,23 +220,29 @@ local function answerer_of(conn, options)
         end
         answered = answered + 1
         return answered ~= options.close_after
-    end
+    end, flush
 end
 
-local function frames_of(conn, options)
+-- `before_recv` is called before each wait for more.
+local function frames_of(conn, options, before_recv)
     local limit, overflow = options.max_line, options.overflow
-    if options.framing == "line" then
-        return frames.lines(conn, limit or LINE_MAX, limit and overflow or "close")
+    local function recv()
+        before_recv()
+        return conn:recv(RECV_MAX)
     end
-    local next_frame = options.batch and frames.blocks(conn, options.batch) or frames.chunks(conn)
+    if options.framing == "line" then
+        return frames.lines(recv, limit or LINE_MAX, limit and overflow or "close")
+    end
+    local next_frame = options.batch and frames.blocks(recv, options.batch) or frames.chunks(recv)
     return limit and frames.limited(next_frame, limit, overflow) or next_frame
 end
 
--- Lines are held until `batch` bytes of them are in, then answered one by one.
+-- Lines are held until `batch` bytes of them are in, then answered one by one. Beside that
+-- `answer`, a function that answers the rest.
 local function batched(answer, batch)
     local texts, endings = {}, {}
     local held = 0
-    local function flush()
+    local function answer_held()
         local n = #texts
         for i = 1, n do
             if not answer(texts[i], endings[i]) then
@@ -201,25 +256,30 @@ local function batched(answer, batch)
         local n = #texts + 1
         texts[n], endings[n] = text, ending
         held = held + #text + #ending
-        return held < batch or flush()
-    end, flush
+        return held < batch or answer_held()
+    end, answer_held
 end
 
-local function converse(conn, options)
-    local drains = options.half_close == "drain"
-    local next_frame = frames_of(conn, options)
-    local answer, flush = answerer_of(conn, options), nil
-    if options.batch and options.framing == "line" then
-        answer, flush = batched(answer, options.batch)
-    end
+local function answer_frames(next_frame, answer, answer_rest, drains)
     for text, ending, cut in next_frame do
         if (cut and not drains) or not answer(text, ending) then
             return
         end
     end
-    if flush and drains then
-        flush()
+    if drains then
+        answer_rest()
     end
+end
+
+local function converse(conn, options)
+    local answer, flush = answerer_of(conn, options)
+    local answer_rest = nothing
+    if options.batch and options.framing == "line" then
+        answer, answer_rest = batched(answer, options.batch)
+    end
+    local next_frame = frames_of(conn, options, flush)
+    answer_frames(next_frame, answer, answer_rest, options.half_close == "drain")
+    flush()
 end
 
 -- Whether the line that is held and goes on in `chunk`, up to `lf` if that is its end there,

@@ -1,9 +1,10 @@
 --- What an echo server takes for one message: a line, what one receive gave, a block of n
---- bytes. Each function here gives a `next_frame()` that returns the text, then the line's end
+--- bytes. Each takes a `recv()` that gives some bytes, "" at the end, and returns a `next_frame()` that returns the text, then the line's end
 --- ("\n", "\r\n" or ""), then true where the client's FIN cut the frame short; nil at the end.
 local M = {}
 
-local RECV_MAX = 64 << 10
+-- Pieces of a growing text of at least this size stay as they are.
+local PIECE_MAX = 64 << 10
 local CR = 13
 
 -- A text that grows at its end, in time linear to its length however small the additions:
@@ -28,7 +29,7 @@ function rope:add(piece)
     local n = #self + 1
     self[n] = piece
     self.size = self.size + #piece
-    while n > 1 and #self[n] < RECV_MAX and #self[n - 1] <= #self[n] do
+    while n > 1 and #self[n] < PIECE_MAX and #self[n - 1] <= #self[n] do
         self[n - 1] = self[n - 1] .. self[n]
         self[n] = nil
         n = n - 1
@@ -103,7 +104,7 @@ function reader:receive()
     if self.at <= #self.chunk then
         self.held:add(self.chunk:sub(self.at))
     end
-    self.chunk, self.at, self.lf = self.conn:recv(RECV_MAX), 1, nil
+    self.chunk, self.at, self.lf = self.recv(), 1, nil
     if self.chunk == "" then
         self.ended = true
         return false
@@ -163,13 +164,13 @@ end
 
 --- Lines, with LF or CRLF at their end. What exceeds `limit` bytes (the end not counted) is
 --- cut off, or made into lines of their own that end with LF, or ends the frames.
----@param conn echolot.conn
+---@param recv fun(): string
 ---@param limit integer
 ---@param overflow echolot.servers.overflow
 ---@return echolot.servers.next_frame
-function M.lines(conn, limit, overflow)
+function M.lines(recv, limit, overflow)
     local self = setmetatable({
-        conn = conn, limit = limit, overflow = overflow,
+        recv = recv, limit = limit, overflow = overflow,
         chunk = "", at = 1, lf = nil, -- the next LF in the chunk from `at` on
         held = M.rope(), -- of the current line, what came in earlier chunks
         ended = false,
@@ -180,11 +181,11 @@ function M.lines(conn, limit, overflow)
 end
 
 --- Whatever one receive gives.
----@param conn echolot.conn
+---@param recv fun(): string
 ---@return echolot.servers.next_frame
-function M.chunks(conn)
+function M.chunks(recv)
     return function()
-        local chunk = conn:recv(RECV_MAX)
+        local chunk = recv()
         if chunk ~= "" then
             return chunk, ""
         end
@@ -192,10 +193,10 @@ function M.chunks(conn)
 end
 
 --- Blocks of `size` bytes; the last one may be shorter.
----@param conn echolot.conn
+---@param recv fun(): string
 ---@param size integer
 ---@return echolot.servers.next_frame
-function M.blocks(conn, size)
+function M.blocks(recv, size)
     local held = M.rope()
     local chunk, at = "", 1
     return function()
@@ -209,7 +210,7 @@ function M.blocks(conn, size)
             if at <= #chunk then
                 held:add(chunk:sub(at))
             end
-            chunk, at = conn:recv(RECV_MAX), 1
+            chunk, at = recv(), 1
             if chunk == "" then
                 chunk = nil
             end

@@ -1,0 +1,264 @@
+#include "net/sock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "base/err.h"
+
+/* Reads of one socket before the others have their turn. */
+#define READS_AT_ONCE 32
+
+/* How long a read that blocks may last: a signal that comes just before it waits as long. */
+#define ALONE_MS 100
+
+/* The socket itself is in blocking mode; every call says that it does not want to wait, but
+ * for the one in el_sock_read_alone. */
+struct el_sock {
+    struct el_stream stream;
+    struct el_loop *loop;
+    uv_poll_t poll;
+    int fd;
+    int interest;   /* UV_READABLE, UV_WRITABLE */
+    bool has_limit; /* SO_RCVTIMEO is set */
+};
+
+static struct el_sock *sock_of(struct el_stream *s)
+{
+    return (struct el_sock *)s; /* the stream is the first member */
+}
+
+/* --- events ------------------------------------------------------------------------------ */
+
+/* One read. What recv gave, 0 where there was no room or nothing more is wanted. */
+static ssize_t read_once(struct el_sock *s, int flags, size_t *asked)
+{
+    uv_buf_t buf = {0};
+    s->stream.events->alloc(s->stream.owner, &buf);
+    if (buf.len == 0)
+        return 0;
+    *asked = buf.len;
+    ssize_t n = recv(s->fd, buf.base, buf.len, flags);
+    if (n >= 0) {
+        s->stream.events->read(s->stream.owner, n > 0 ? n : EL_EEOF);
+        return n;
+    }
+    int err = errno;
+    if (err != EAGAIN && err != EINTR)
+        s->stream.events->read(s->stream.owner, -err);
+    else
+        s->stream.events->read(s->stream.owner, 0);
+    return -err;
+}
+
+static void on_readable(struct el_sock *s)
+{
+    for (int i = 0; i < READS_AT_ONCE && s->fd >= 0 && (s->interest & UV_READABLE); i++) {
+        size_t asked = 0;
+        ssize_t n = read_once(s, MSG_DONTWAIT, &asked);
+        if (n < (ssize_t)asked || asked == 0)
+            return; /* a read that leaves room has drained the socket */
+    }
+}
+
+/* EPOLLERR: libuv says so by a status and polls no more. What came before the error is read,
+ * then the error itself. */
+static void on_failed(struct el_sock *s)
+{
+    bool wrote = s->interest & UV_WRITABLE;
+    ssize_t n = 1;
+    while (n > 0 && s->fd >= 0 && s->interest & UV_READABLE) {
+        size_t asked = 0;
+        n = read_once(s, MSG_DONTWAIT, &asked);
+    }
+    if (n == -EAGAIN)
+        s->stream.events->read(s->stream.owner, -EIO);
+    if (s->fd >= 0 && wrote)
+        s->stream.events->writable(s->stream.owner);
+}
+
+static void on_poll(uv_poll_t *poll, int status, int events)
+{
+    struct el_sock *s = poll->data;
+    if (status < 0) {
+        on_failed(s);
+        return;
+    }
+    if (events & UV_READABLE)
+        on_readable(s);
+    if (events & UV_WRITABLE && s->fd >= 0)
+        s->stream.events->writable(s->stream.owner);
+}
+
+static int set_interest(struct el_sock *s, int interest)
+{
+    int err = 0;
+    if (interest == s->interest)
+        return 0;
+    s->loop->socks_watched += (interest != 0) - (s->interest != 0);
+    s->interest = interest;
+    if (interest != 0)
+        err = uv_poll_start(&s->poll, interest, on_poll);
+    else
+        (void)uv_poll_stop(&s->poll);
+    s->loop->last_sock = s;
+    return err;
+}
+
+/* --- the stream's operations ------------------------------------------------------------- */
+
+static int sock_read_start(struct el_stream *stream)
+{
+    struct el_sock *s = sock_of(stream);
+    return set_interest(s, s->interest | UV_READABLE);
+}
+
+static void sock_read_stop(struct el_stream *stream)
+{
+    struct el_sock *s = sock_of(stream);
+    (void)set_interest(s, s->interest & ~UV_READABLE);
+}
+
+static int sock_want_write(struct el_stream *stream, bool wanted)
+{
+    struct el_sock *s = sock_of(stream);
+    return set_interest(s,
+                        wanted ? s->interest | UV_WRITABLE : s->interest & ~UV_WRITABLE);
+}
+
+static ssize_t sock_try_write(struct el_stream *stream, const uv_buf_t *bufs, unsigned n)
+{
+    struct el_sock *s = sock_of(stream);
+    ssize_t sent;
+    do {
+        if (n == 1) {
+            sent = send(s->fd, bufs[0].base, bufs[0].len, MSG_DONTWAIT | MSG_NOSIGNAL);
+        } else {
+            /* libuv lays its buffers out as the system does its vectors, on purpose */
+            struct msghdr msg = {.msg_iov = (struct iovec *)bufs, .msg_iovlen = n};
+            sent = sendmsg(s->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+        }
+    } while (sent < 0 && errno == EINTR);
+    return sent < 0 ? -errno : sent;
+}
+
+static int sock_shutdown(struct el_stream *stream)
+{
+    return shutdown(sock_of(stream)->fd, SHUT_WR) == 0 ? 0 : -errno;
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct el_sock *s = handle->data;
+    if (s->stream.events != NULL)
+        s->stream.events->closed(s->stream.owner);
+    free(s);
+}
+
+static void sock_close(struct el_stream *stream, bool reset)
+{
+    struct el_sock *s = sock_of(stream);
+    if (reset) {
+        struct linger linger = {.l_onoff = 1, .l_linger = 0};
+        (void)setsockopt(s->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+    }
+    (void)set_interest(s, 0);
+    if (s->loop->last_sock == s)
+        s->loop->last_sock = NULL;
+    uv_close((uv_handle_t *)&s->poll, on_closed);
+    (void)close(s->fd); /* libuv no longer watches it */
+    s->fd = -1;
+}
+
+static int sock_local_address(struct el_stream *stream, struct sockaddr_storage *out)
+{
+    socklen_t len = sizeof(*out);
+    memset(out, 0, sizeof(*out));
+    return getsockname(sock_of(stream)->fd, (struct sockaddr *)out, &len) == 0 ? 0
+                                                                               : -errno;
+}
+
+static int sock_peer_address(struct el_stream *stream, struct sockaddr_storage *out)
+{
+    socklen_t len = sizeof(*out);
+    memset(out, 0, sizeof(*out));
+    return getpeername(sock_of(stream)->fd, (struct sockaddr *)out, &len) == 0 ? 0
+                                                                               : -errno;
+}
+
+static const struct el_stream_ops sock_ops = {
+    .read_start = sock_read_start,
+    .read_stop = sock_read_stop,
+    .try_write = sock_try_write,
+    .want_write = sock_want_write,
+    .shutdown = sock_shutdown,
+    .close = sock_close,
+    .local_address = sock_local_address,
+    .peer_address = sock_peer_address,
+};
+
+int el_sock_adopt(struct el_loop *loop, int fd, bool nodelay, struct el_stream **out)
+{
+    int one = 1;
+    struct el_sock *s = calloc(1, sizeof(*s));
+    if (s == NULL) {
+        (void)close(fd);
+        return -ENOMEM;
+    }
+    int err = uv_poll_init(&loop->uv, &s->poll, fd);
+    int flags = err == 0 ? fcntl(fd, F_GETFL) : -1; /* libuv has set O_NONBLOCK */
+    if (err == 0 && (flags < 0 || fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) != 0))
+        err = -errno;
+    if (err != 0) {
+        (void)close(fd);
+        free(s);
+        return err;
+    }
+    if (nodelay)
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+    s->stream.ops = &sock_ops;
+    s->loop = loop;
+    s->poll.data = s;
+    s->fd = fd;
+    *out = &s->stream;
+    return 0;
+}
+
+/* --- a socket alone ---------------------------------------------------------------------- */
+
+static bool is_alone(const struct el_loop *loop)
+{
+    const struct el_sock *s = loop->last_sock;
+    if (s == NULL || loop->socks_watched != 1 || s->interest != UV_READABLE)
+        return false;
+    /* Nothing else that could wake the loop: no other handle, no request in a thread, no
+     * callback that is due, no timer that is due soon. */
+    if (loop->uv.active_handles != 1 + loop->timers_active ||
+        loop->uv.active_reqs.count != 0)
+        return false;
+    int timeout_ms = uv_backend_timeout(&loop->uv);
+    return timeout_ms < 0 || timeout_ms > ALONE_MS;
+}
+
+bool el_sock_read_alone(struct el_loop *loop)
+{
+    if (!is_alone(loop))
+        return false;
+    struct el_sock *s = loop->last_sock;
+    if (!s->has_limit) {
+        struct timeval limit = {.tv_usec = ALONE_MS * 1000};
+        if (setsockopt(s->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) != 0)
+            return false;
+        s->has_limit = true;
+    }
+    size_t asked = 0;
+    ssize_t n = read_once(s, 0, &asked);
+    uv_update_time(&loop->uv);
+    return n >= 0 && asked > 0;
+}

@@ -1,0 +1,7 @@
+it("before", function() end)
+it("closes what it was given", function()
+    io.stdout:close()
+    io.stderr:close()
+    io.stdin:close()
+end)
+it("after", function() print "still there" end)

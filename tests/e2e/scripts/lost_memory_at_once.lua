@@ -1,0 +1,3 @@
+it("before", function() end)
+it("makes one string", function() return ("x"):rep(1 << 40) end)
+it("after", function() end)

@@ -1,0 +1,3 @@
+it("before", function() end)
+it("spins", function() while true do end end)
+it("after", function() end)

@@ -1,0 +1,6 @@
+it("before", function() end)
+describe("a group", function()
+    before_each(function() while true do end end)
+    it("spins", function() end)
+end)
+it("after", function() end)
