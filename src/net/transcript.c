@@ -139,32 +139,40 @@ static int make_room(struct el_transcript *t, size_t need)
     return 0;
 }
 
+/* What does not fit in one piece: the ring has to grow, to drop or to wrap, or the event is so
+ * large that its middle is left out. */
+static void __attribute__((noinline, cold))
+add_slowly(struct el_transcript *t, uint64_t word, const void *data, size_t len)
+{
+    size_t need = record_size(word);
+    uint64_t missing = len - word_kept(word);
+    if (t->next - t->first + need > t->cap && make_room(t, need) != 0)
+        return;
+    copy_in(t, &word, WORD);
+    if (missing > 0) {
+        copy_in(t, &missing, WORD);
+        copy_in(t, data, EL_TRANSCRIPT_PART);
+        copy_in(t, (const char *)data + len - EL_TRANSCRIPT_PART, EL_TRANSCRIPT_PART);
+    } else if (len > 0) {
+        copy_in(t, data, len);
+    }
+}
+
 void el_transcript_add(struct el_transcript *t, enum el_direction dir, uint64_t t_ns,
                        const void *data, size_t len)
 {
     size_t kept = len < KEPT_MAX ? len : KEPT_MAX;
-    bool omitted = kept < len;
-    uint64_t word = pack(t_ns - t->begun_ns, kept, dir, omitted);
-    size_t need = record_size(word);
-    if (t->next - t->first + need > t->cap && make_room(t, need) != 0)
-        return;
+    uint64_t word = pack(t_ns - t->begun_ns, kept, dir, kept < len);
     size_t at = t->next & (t->cap - 1);
-    if (!omitted && at + need <= t->cap) { /* nearly always: in one piece */
-        memcpy(t->ring + at, &word, WORD);
-        if (kept > 0)
-            memcpy(t->ring + at + WORD, data, kept);
-        t->next += need;
+    size_t need = WORD + len;
+    if (kept < len || at + need > t->cap || t->next - t->first + need > t->cap) {
+        add_slowly(t, word, data, len);
         return;
     }
-    copy_in(t, &word, WORD);
-    if (omitted) {
-        uint64_t missing = len - kept;
-        copy_in(t, &missing, WORD);
-        copy_in(t, data, EL_TRANSCRIPT_PART);
-        copy_in(t, (const char *)data + len - EL_TRANSCRIPT_PART, EL_TRANSCRIPT_PART);
-    } else if (kept > 0) {
-        copy_in(t, data, kept);
-    }
+    memcpy(t->ring + at, &word, WORD);
+    if (len > 0)
+        memcpy(t->ring + at + WORD, data, len);
+    t->next += need;
 }
 
 int el_transcript_each(const struct el_transcript *t, el_transcript_fn *each, void *arg)

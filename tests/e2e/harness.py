@@ -292,7 +292,7 @@ class Case:
         Case.count += 1
         self.mark = f"{os.getpid()}.{Case.count}"
         self.dir = Path(folder)
-        self.processes, self.peers = [], []
+        self.processes, self.peers, self.conns = [], [], []
 
     # --- starting ---
 
@@ -329,6 +329,12 @@ class Case:
         """Starts one of tests/peer; it is ended with the case."""
         self.peers.append(peer)
         return peer.start()
+
+    def connect(self, port):
+        """A connected socket of Python's, closed with the case."""
+        conn = socket.create_connection(("127.0.0.1", port), DEADLINE_S)
+        self.conns.append(conn)
+        return conn
 
     # --- checks ---
 
@@ -367,6 +373,8 @@ class Case:
 
     def close(self):
         """Ends what is left; yields what should not have been left."""
+        for conn in self.conns:
+            conn.close()
         for peer in self.peers:
             peer.stop()
             if peer.fault:

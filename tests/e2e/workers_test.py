@@ -2,10 +2,11 @@
 
 import re
 
-import harness
-from harness import ECHOLOT, SANITIZED, SCRIPTS, Skip, case, main, until
+from harness import ECHOLOT, SANITIZED, SCRIPTS, as_events, case, main
 
 LIMITS = ["--test-timeout", "0.5", "--memory-limit", "64M"]
+# A worker that computes is given 2 s more: of those, one is enough for a run of its own.
+SLOW = {"spin_in_c", "spin_in_hook", "spin_coroutine", "stop"}
 SEGV = "exited with status 86" if SANITIZED else "Segmentation fault"
 
 # What of scripts/lost_*.lua is lost, and what its test_end says.
@@ -66,31 +67,29 @@ def lost(name, status, kind, message):
 
 
 for name, expected in LOST.items():
-    lost(name, *expected)
+    if name not in SLOW:
+        lost(name, *expected)
 
 
-@case("all at once, several at a time: each is told apart, calm files stay calm")
+@case("all at once, several at a time: each is told apart; the pretty report says the same")
 def all_at_once(t):
-    names = [f"lost_{name}" for name in LOST]
-    result = run(t, *names, status=1, options=["--jobs", "4"])
-    ends = [e for e in result.events() if e["event"] == "test_end"]
-    t.equal(3 * len(names) + 2, len(ends), "tests reported")
+    scripts = [SCRIPTS / f"lost_{name}.lua" for name in LOST]
+    events = t.dir / "events"
+    args = ["--jobs", "8", "-o", "pretty", "-o", f"jsonl={events}"]
+    process = t.start(ECHOLOT, "test", *LIMITS, *args, *scripts, SCRIPTS / "calm.lua")
+    process.may_crash = True
+    pretty = t.status(1, process.wait()).text()
+    check_counts(t, as_events(events.read_bytes()))
+    ends = [e for e in as_events(events.read_bytes()) if e["event"] == "test_end"]
+    t.equal(3 * len(LOST) + 2, len(ends), "tests reported")
     bad = {e["path"].rpartition("lost_")[2][:-4]: e for e in ends if e["status"] != "pass"}
     t.equal(sorted(LOST), sorted(bad))
     for name, (status, kind, message) in LOST.items():
-        t.equal(status, bad[name]["status"], name)
+        t.equal((status, kind), (bad[name]["status"], bad[name]["error"]["kind"]), name)
         t.matches(message, bad[name]["error"]["message"], name)
-
-
-@case("the pretty report names each lost test, its place and its reason")
-def pretty(t):
-    process = t.start(ECHOLOT, "test", *LIMITS, *(SCRIPTS / f"lost_{name}.lua" for name in LOST))
-    process.may_crash = True
-    result = t.status(1, process.wait())
-    t.matches(r"^22 passed, 4 failed, 7 errors|^22 passed, 5 failed, 6 errors", result.text())
-    for name, (_, _, message) in LOST.items():
-        t.matches(rf"lost_{name}\.lua:\d", result.text(), "the place")
-        t.matches(message, result.text(), "the reason")
+        t.matches(message, pretty, f"{name}: the reason")
+        t.matches(rf"lost_{name}\.lua:\d", pretty, f"{name}: the place")
+    t.matches(r"^24 passed, 5 failed, 6 errors$", pretty)
 
 
 @case("a child that a test leaves behind does not hold up the run, nor outlives it")
@@ -101,8 +100,8 @@ def kept_child(t):
 
 @case("a child that outlives its killed worker does not hide how that ended")
 def child_of_lost(t):
-    began = run(t, "lost_with_child", status=1, options=["--test-timeout", "60"])
-    t.matches("Killed", began.ends()["dies, its child lives"]["error"]["message"])
+    result = run(t, "lost_with_child", status=1, options=["--test-timeout", "600"])
+    t.matches("Killed", result.ends()["dies, its child lives"]["error"]["message"])
 
 
 @case("much output of every kind is reported, line by line")
@@ -136,7 +135,8 @@ def clobbers(t):
 
 @case("whatever value is raised, the test is an error with a message, the next test runs")
 def raised(t):
-    result = run(t, "kept_errors", status=1)
+    options = ["--memory-limit", "512M"]  # Lua's stack is big when it overflows
+    result = run(t, "kept_errors", status=1, options=options)
     ends = [e for e in result.events() if e["event"] == "test_end" and "calm" not in e["path"]]
     bad = [e for e in ends if e["name"] != "after"]
     t.equal(20, len(ends), "all are reported")
@@ -162,7 +162,7 @@ def spin_at_load(t):
     result = t.echolot("test", *LIMITS, "-o", "jsonl", script, SCRIPTS / "calm.lua")
     t.true(result.status in (1, 2), f"status {result.status}")
     t.equal(["calm one", "calm two"], list(result.ends()))
-    end = [e for e in result.events() if e["event"] == "file_end"][0]
+    end = [e for e in result.events() if e["event"] == "file_end" and "spin" in e["path"]][0]
     t.equal("timeout", end["error"]["kind"])
 
 
@@ -190,16 +190,6 @@ def waits(t):
     result = t.status(1, t.echolot("test", *LIMITS, "-o", "jsonl", script))
     t.equal(["timeout", "timeout", "pass"], [e["status"] for e in result.ends().values()])
     t.matches("test-timeout", result.ends()["waits"]["error"]["message"])
-
-
-@case("a worker that ends while it is idle, between two files, is replaced")
-def idle(t):
-    first = t.write("a.lua", "it('a', function() os.execute '(while kill -0 $PPID; do :; done) &' end)")
-    second = t.write("b.lua", "it('b', function() end)")
-    if not first or not second:
-        raise Skip("")
-    result = t.status(0, t.echolot("test", "-j", "1", "-o", "jsonl", first, second))
-    t.equal(["a", "b"], sorted(result.ends()))
 
 
 if __name__ == "__main__":

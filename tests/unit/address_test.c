@@ -7,9 +7,10 @@
 #include "unit.h"
 
 #define H63 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-#define H253 H63 "." H63 "." H63 "." "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-#define P107                                                                             \
-    "/" H63 "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+#define H253                                                                             \
+    H63 "." H63 "." H63 "."                                                              \
+        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define P107 "/" H63 "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
 
 static const struct {
     const char *text;
@@ -25,8 +26,7 @@ static const struct {
     {"h:00080", EL_TCP, "h", 80, "tcp://h:80"},
     {"[::1]:7", EL_TCP, "::1", 7, "tcp://[::1]:7"},
     {"tcp://[fe80::1%lo]:7", EL_TCP, "fe80::1%lo", 7, "tcp://[fe80::1%lo]:7"},
-    {"[::ffff:127.0.0.1]:7", EL_TCP, "::ffff:127.0.0.1", 7,
-     "tcp://[::ffff:127.0.0.1]:7"},
+    {"[::ffff:127.0.0.1]:7", EL_TCP, "::ffff:127.0.0.1", 7, "tcp://[::ffff:127.0.0.1]:7"},
     {"tls://mail.example.org:993", EL_TLS, "mail.example.org", 993,
      "tls://mail.example.org:993"},
     {"udp://[::1]:53", EL_UDP, "::1", 53, "udp://[::1]:53"},
@@ -218,12 +218,13 @@ static void test_of_socket(void **state)
     (void)state;
     assert_int_equal(uv_ip4_addr("127.0.0.1", 80, &in), 0);
     assert_int_equal(uv_ip6_addr("::1", 81, &in6), 0);
-    assert_int_equal(el_address_of_socket((struct sockaddr *)&in, text, sizeof(text)), 12);
+    assert_int_equal(el_address_of_socket((struct sockaddr *)&in, text, sizeof(text)),
+                     12);
     assert_string_equal(text, "127.0.0.1:80");
     el_address_of_socket((struct sockaddr *)&in6, text, sizeof(text));
     assert_string_equal(text, "[::1]:81");
-    assert_int_equal(
-        el_address_socket_parts((struct sockaddr *)&in6, host, sizeof(host)), 81);
+    assert_int_equal(el_address_socket_parts((struct sockaddr *)&in6, host, sizeof(host)),
+                     81);
     assert_string_equal(host, "::1");
     assert_int_equal(el_address_socket_parts(&other, host, sizeof(host)), -1);
     assert_string_equal(host, "");

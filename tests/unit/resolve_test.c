@@ -40,7 +40,8 @@ static void test_numeric(void **state)
         if (hosts[i].found == AF_INET)
             assert_int_equal(((struct sockaddr_in *)(void *)&sa)->sin_port, htons(8080));
         else if (hosts[i].found == AF_INET6)
-            assert_int_equal(((struct sockaddr_in6 *)(void *)&sa)->sin6_port, htons(8080));
+            assert_int_equal(((struct sockaddr_in6 *)(void *)&sa)->sin6_port,
+                             htons(8080));
     }
 }
 
@@ -69,14 +70,14 @@ static void on_resolved(void *arg, int status, const char *why,
 static void test_a_name_of_this_machine(void **state)
 {
     struct answer a = {0};
-    assert_non_null(
-        el_resolve_start(*state, "localhost", 7, AF_UNSPEC, on_resolved, &a));
+    assert_non_null(el_resolve_start(*state, "localhost", 7, AF_UNSPEC, on_resolved, &a));
     assert_false(a.came); /* later, from the loop */
     loopback_until(*state, &a.came);
     assert_int_equal(a.status, 0);
     assert_true(a.n >= 1 && a.n <= EL_RESOLVE_MAX);
     for (size_t i = 0; i < a.n; i++) {
-        const struct sockaddr_in *in = (const struct sockaddr_in *)(void *)&a.addresses[i];
+        const struct sockaddr_in *in =
+            (const struct sockaddr_in *)(void *)&a.addresses[i];
         assert_int_equal(in->sin_port, htons(7)); /* at the same place in both families */
     }
 }
@@ -104,8 +105,8 @@ static void test_what_has_no_address_says_why(void **state)
 static void test_a_cancelled_one_does_not_answer(void **state)
 {
     struct answer cancelled = {0}, other = {0};
-    struct el_resolve *r =
-        el_resolve_start(*state, "localhost", 7, AF_UNSPEC, on_resolved, &cancelled);
+    struct el_resolve *r = el_resolve_start(*state, "localhost", 7, AF_UNSPEC,
+                                            on_resolved, &cancelled);
     assert_non_null(r);
     el_resolve_cancel(r);
     assert_non_null(

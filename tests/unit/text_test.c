@@ -24,21 +24,23 @@ static const struct {
     {"\xf0\x90\x80\x80", 4, 4, 0x10000},
     {"\xf0\x9f\x98\x80", 4, 4, 0x1f600},
     {"\xf4\x8f\xbf\xbf", 4, 4, 0x10ffff},
-    {"Ab", 2, 1, 'A'},         /* what follows does not matter */
+    {"Ab", 2, 1, 'A'}, /* what follows does not matter */
     {"\xc2\x80x", 3, 2, 0x80},
-    {"", 0, 0, 0},             /* nothing */
-    {"\x80", 1, 0, 0},         /* a continuation alone */
+    {"", 0, 0, 0},     /* nothing */
+    {"\x80", 1, 0, 0}, /* a continuation alone */
     {"\xbf", 1, 0, 0},
-    {"\xc2", 1, 0, 0},         /* cut short */
+    {"\xc2", 1, 0, 0}, /* cut short */
     {"\xe2\x82", 2, 0, 0},
     {"\xf0\x9f\x98", 3, 0, 0},
-    {"\xc2" "A", 2, 0, 0},     /* continued by what is none */
+    {"\xc2"
+     "A",
+     2, 0, 0}, /* continued by what is none */
     {"\xe2\x28\xa1", 3, 0, 0},
     {"\xe2\x82\x28", 3, 0, 0},
     {"\xf0\x28\x8c\xbc", 4, 0, 0},
     {"\xf0\x90\x28\xbc", 4, 0, 0},
     {"\xf0\x90\x8c\xc0", 4, 0, 0},
-    {"\xc0\x80", 2, 0, 0},     /* longer than needed */
+    {"\xc0\x80", 2, 0, 0}, /* longer than needed */
     {"\xc1\xbf", 2, 0, 0},
     {"\xe0\x80\x80", 3, 0, 0},
     {"\xe0\x9f\xbf", 3, 0, 0},
@@ -139,7 +141,10 @@ static void test_to_utf8(void **state)
     assert_encodes(el_text_to_utf8, "", 0, "");
     assert_encodes(el_text_to_utf8, "plain", 5, "plain");
     assert_encodes(el_text_to_utf8, "\x1b[0m", 4, "\x1b[0m"); /* valid, if not nice */
-    assert_encodes(el_text_to_utf8, "a\xff" "b", 3, "a\\xffb");
+    assert_encodes(el_text_to_utf8,
+                   "a\xff"
+                   "b",
+                   3, "a\\xffb");
     assert_encodes(el_text_to_utf8, "\xe2\x82", 2, "\\xe2\\x82");
     assert_encodes(el_text_to_utf8, "\xed\xa0\x80!", 4, "\\xed\\xa0\\x80!");
     assert_encodes(el_text_to_utf8, "\xe2\x82\xac\xc3", 4, "\xe2\x82\xac\\xc3");
@@ -181,20 +186,26 @@ static const struct {
     {"\x1b]0;title\x07", "\\x1b]0;title\\a"},
     {"\a\b\v\f\r", "\\a\\b\\v\\f\\r"},
     {"\x01\x1f\x7f", "\\x01\\x1f\\x7f"},
-    {"\xc2\x9b" "31m", "\\u{9b}31m"}, /* CSI in C1 */
+    {"\xc2\x9b"
+     "31m",
+     "\\u{9b}31m"}, /* CSI in C1 */
     {"\xc2\x80\xc2\x9f", "\\u{80}\\u{9f}"},
-    {"\x9b" "31m", "\\x9b31m"}, /* the same byte alone is no UTF-8 */
+    {"\x9b"
+     "31m",
+     "\\x9b31m"}, /* the same byte alone is no UTF-8 */
     {"\xc2\xa0|", "\xc2\xa0|"},
-    {"\xc2\xad|", "\\u{ad}|"}, /* soft hyphen */
-    {"\xd8\x9c", "\\u{61c}"}, /* Arabic letter mark */
+    {"\xc2\xad|", "\\u{ad}|"},                          /* soft hyphen */
+    {"\xd8\x9c", "\\u{61c}"},                           /* Arabic letter mark */
     {"\xe2\x80\x8b\xe2\x80\x8d", "\\u{200b}\\u{200d}"}, /* zero width */
     {"\xe2\x80\x8e\xe2\x80\x8f", "\\u{200e}\\u{200f}"}, /* marks of direction */
     {"\xe2\x80\xa8\xe2\x80\xa9", "\\u{2028}\\u{2029}"}, /* separators */
     {"\xe2\x80\xaa\xe2\x80\xae", "\\u{202a}\\u{202e}"}, /* embedding, override */
     {"\xe2\x81\xa6\xe2\x81\xa9", "\\u{2066}\\u{2069}"}, /* isolates */
     {"\xe2\x81\xa0", "\\u{2060}"},
-    {"\xef\xbb\xbf" "x", "\\u{feff}x"}, /* byte order mark */
-    {"\xef\xbf\xb9", "\\u{fff9}"}, /* interlinear annotation */
+    {"\xef\xbb\xbf"
+     "x",
+     "\\u{feff}x"},                     /* byte order mark */
+    {"\xef\xbf\xb9", "\\u{fff9}"},      /* interlinear annotation */
     {"\xf3\xa0\x81\x81", "\\u{e0041}"}, /* a tag */
     {"\xf3\xa0\x81\xbf", "\\u{e007f}"},
     {"\xe2\x80\x90", "\xe2\x80\x90"}, /* a hyphen is to be seen */

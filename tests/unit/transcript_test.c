@@ -5,7 +5,8 @@
 #include "base/clock.h"
 #include "unit.h"
 
-#define TIME_MAX_NS ((((uint64_t)1 << 40) - 1) * 1000)
+#define DAY_NS (86400 * EL_NS_PER_S)
+#define TIME_UNIT_NS 1100 /* what a time is kept to: about a microsecond */
 
 /* What is read back, as copies. */
 struct seen {
@@ -91,8 +92,8 @@ static void test_references_are_counted(void **state)
 static void test_events_come_back_in_order(void **state)
 {
     static const enum el_direction dirs[] = {
-        EL_DIR_OPEN, EL_DIR_SEND,     EL_DIR_RECV,  EL_DIR_SHUTDOWN,
-        EL_DIR_EOF,  EL_DIR_RESET,    EL_DIR_CLOSE,
+        EL_DIR_OPEN, EL_DIR_SEND,  EL_DIR_RECV,  EL_DIR_SHUTDOWN,
+        EL_DIR_EOF,  EL_DIR_RESET, EL_DIR_CLOSE,
     };
     struct el_transcript *t = el_transcript_new(NULL);
     uint64_t began = el_clock_ns();
@@ -106,9 +107,8 @@ static void test_events_come_back_in_order(void **state)
         assert_int_equal(log.list[i].head_len, i);
         assert_int_equal(log.list[i].omitted, 0);
         assert_memory_equal(log.list[i].bytes, "abcdefg", i);
-        /* kept to the microsecond */
         uint64_t t_ns = began + i * 5000;
-        assert_true(log.list[i].t_ns <= t_ns && t_ns - log.list[i].t_ns < 1000);
+        assert_true(log.list[i].t_ns <= t_ns && t_ns - log.list[i].t_ns < TIME_UNIT_NS);
     }
     drop(&log);
     el_transcript_unref(t);
@@ -207,7 +207,8 @@ static void test_large_events_wrap_too(void **state)
     (void)state;
     for (int n = 0; n < 100; n++) {
         memset(bytes, 'a' + n % 26, sizeof(bytes));
-        el_transcript_add(t, EL_DIR_RECV, el_clock_ns(), bytes, sizeof(bytes) - (size_t)n);
+        el_transcript_add(t, EL_DIR_RECV, el_clock_ns(), bytes,
+                          sizeof(bytes) - (size_t)n);
         el_transcript_add(t, EL_DIR_SEND, el_clock_ns(), "x", 1);
     }
     struct log log = read_back(t);
@@ -228,23 +229,29 @@ static void test_large_events_wrap_too(void **state)
     el_transcript_unref(t);
 }
 
-/* Times have 40 bits of microseconds: 12 days. Past that they stand still. */
-static void test_times_end_after_twelve_days(void **state)
+/* Times have 40 bits, for 13 days. Past that they stand still. */
+static void test_times_end_after_thirteen_days(void **state)
 {
+    static const unsigned days[] = {0, 1, 12, 14, 100};
+    static const size_t sizes[] = {3, 0, 1, 2, 200};
     struct el_transcript *t = el_transcript_new(NULL);
     uint64_t began = el_clock_ns();
+    char bytes[200] = {0};
     (void)state;
-    el_transcript_add(t, EL_DIR_OPEN, began + TIME_MAX_NS - 2000000, NULL, 0);
-    el_transcript_add(t, EL_DIR_RECV, began + TIME_MAX_NS + 1000000000, "x", 1);
-    el_transcript_add(t, EL_DIR_RECV, began + 10 * TIME_MAX_NS, "yz", 2);
+    for (size_t i = 0; i < COUNT_OF(days); i++)
+        el_transcript_add(t, EL_DIR_RECV, began + days[i] * DAY_NS, bytes, sizes[i]);
     struct log log = read_back(t);
-    assert_int_equal(log.n, 3);
-    assert_true(log.list[0].t_ns + 1000 > began + TIME_MAX_NS - 2000000 - 1000000000);
-    assert_true(log.list[1].t_ns > log.list[0].t_ns);
-    assert_true(log.list[2].t_ns == log.list[1].t_ns);
-    assert_int_equal(log.list[1].head_len, 1); /* nothing ran over into the count of bytes */
-    assert_int_equal(log.list[2].head_len, 2);
-    assert_int_equal(log.list[2].dir, EL_DIR_RECV);
+    assert_int_equal(log.n, COUNT_OF(days));
+    for (size_t i = 0; i < 3; i++) {
+        uint64_t t_ns = began + days[i] * DAY_NS;
+        assert_true(log.list[i].t_ns <= t_ns && t_ns - log.list[i].t_ns < TIME_UNIT_NS);
+    }
+    assert_true(log.list[3].t_ns > log.list[2].t_ns);
+    assert_true(log.list[4].t_ns == log.list[3].t_ns);
+    for (size_t i = 0; i < log.n; i++) { /* no time ran over into what stands beside it */
+        assert_int_equal(log.list[i].head_len, sizes[i]);
+        assert_int_equal(log.list[i].dir, EL_DIR_RECV);
+    }
     drop(&log);
     el_transcript_unref(t);
 }
@@ -260,7 +267,7 @@ int main(void)
         cmocka_unit_test(test_wraps_and_counts_what_it_drops),
         cmocka_unit_test(test_of_a_large_event_both_ends_are_kept),
         cmocka_unit_test(test_large_events_wrap_too),
-        cmocka_unit_test(test_times_end_after_twelve_days),
+        cmocka_unit_test(test_times_end_after_thirteen_days),
     };
     return cmocka_run_group_tests_name("transcript", tests, NULL, NULL);
 }

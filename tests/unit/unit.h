@@ -15,5 +15,4 @@
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
-
 #endif

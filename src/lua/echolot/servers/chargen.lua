@@ -9,9 +9,6 @@ local LINE_LENGTH = 72
 local FIRST, LAST = 32, 126
 local LINES = LAST - FIRST + 1
 
--- After so many rounds of all lines the other clients have their turn.
-local ROUNDS_IN_A_ROW = 16
-
 local function all_lines()
     local ring = {}
     for code = FIRST, LAST do
@@ -45,11 +42,10 @@ function M.serve(conn)
             reader:cancel()
         end,
     })
+    local give_way = server.turns()
     while true do
-        for _ = 1, ROUNDS_IN_A_ROW do
-            conn:send(ROUND)
-        end
-        server.give_way()
+        conn:send(ROUND)
+        give_way()
     end
 end
 

@@ -15,13 +15,11 @@ local LINE_MAX = 1 << 20
 local SIZE_MAX = 1 << 30
 
 local RECV_MAX = 64 << 10
+local FRAMED_RECV_MAX = 16 << 10 -- each byte of it may be a frame that has to be answered
 local LF, CR = 10, 13
 
 -- Replies are gathered up to so many bytes before they are sent.
 local GATHERED_MAX = 64 << 10
-
--- So many sends that did not have to wait, and the other clients have their turn.
-local SENDS_IN_A_ROW = 64
 
 ---@type echolot.servers.definition
 local M = {
@@ -127,8 +125,8 @@ local function nothing() end
 -- `send(reply)` in pieces, no two of them closer than chunk_delay; false: the client ended.
 local function piecewise_sender(conn, options, pause)
     local size, delay_s = options.chunk, options.chunk_delay
+    local give_way = server.turns()
     local next_s = 0
-    local sent = 0
     local function send_piece(piece)
         if delay_s > 0 then
             local left_s = next_s - core.now()
@@ -138,10 +136,7 @@ local function piecewise_sender(conn, options, pause)
         end
         conn:send(piece)
         next_s = core.now() + delay_s
-        sent = sent + 1
-        if sent % SENDS_IN_A_ROW == 0 then
-            server.give_way()
-        end
+        give_way()
         return true
     end
     return function(reply)
@@ -160,8 +155,8 @@ end
 -- `send(reply)`, and `flush()`: replies to what came together leave together, at the latest
 -- before anything is awaited. A send for each of a thousand short lines would cost the most.
 local function gathering_sender(conn)
+    local give_way = server.turns()
     local held, count, size = {}, 0, 0
-    local sent = 0
     local function flush()
         if count == 0 then
             return
@@ -182,10 +177,7 @@ local function gathering_sender(conn)
         size = size + #reply
         if size >= GATHERED_MAX then
             flush()
-            sent = sent + 1
-            if sent % SENDS_IN_A_ROW == 0 then
-                server.give_way()
-            end
+            give_way()
         end
         return true
     end, flush
@@ -226,9 +218,11 @@ end
 -- `before_recv` is called before each wait for more.
 local function frames_of(conn, options, before_recv)
     local limit, overflow = options.max_line, options.overflow
+    local give_way = server.turns()
     local function recv()
         before_recv()
-        return conn:recv(RECV_MAX)
+        give_way()
+        return conn:recv(FRAMED_RECV_MAX)
     end
     if options.framing == "line" then
         return frames.lines(recv, limit or LINE_MAX, limit and overflow or "close")

@@ -1,6 +1,7 @@
 --- What an echo server takes for one message: a line, what one receive gave, a block of n
---- bytes. Each takes a `recv()` that gives some bytes, "" at the end, and returns a `next_frame()` that returns the text, then the line's end
---- ("\n", "\r\n" or ""), then true where the client's FIN cut the frame short; nil at the end.
+--- bytes. Each function here takes a `recv()` that gives some bytes, "" at the end, and returns
+--- a `next_frame()` that gives the text, then the line's end ("\n", "\r\n" or ""), then true
+--- where the client's FIN cut the frame short; nil at the end.
 local M = {}
 
 -- Pieces of a growing text of at least this size stay as they are.

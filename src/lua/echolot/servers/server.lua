@@ -34,13 +34,25 @@ local ANY_ADDRESS = "tcp://127.0.0.1:0"
 local LINGER_S = 1
 local LINGER_BYTES = 4 << 20
 
+-- The others wait no longer than this for one that does not wait by itself.
+local TURN_S = 0.005
+
 local RECV_MAX = 64 << 10
 
--- A pause until the loop has had a turn. Senders that never have to wait (the client reads as
--- fast as they write) call it now and then, or nobody else would be served.
 local function nothing() end
-function M.give_way()
-    core.spawn(nothing):join()
+
+--- A function to be called by who may go on for long without waiting (its client reads, or
+--- has sent, faster than we write): every few milliseconds it lets the loop have a turn, so
+--- that the others are served.
+---@return fun()
+function M.turns()
+    local next_s = core.now() + TURN_S
+    return function()
+        if core.now() >= next_s then
+            core.spawn(nothing):join()
+            next_s = core.now() + TURN_S
+        end
+    end
 end
 
 --- Ends our half, then takes in what still comes until the client ends too, for a moment.

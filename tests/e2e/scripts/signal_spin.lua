@@ -1,0 +1,5 @@
+it("ends", function() end)
+it("spins", function()
+    print "spinning"
+    while true do end
+end)
