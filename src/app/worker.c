@@ -1,6 +1,7 @@
 #include "app/worker.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <jansson.h>
 #include <lauxlib.h>
 #include <signal.h>
@@ -73,6 +74,8 @@ int el_worker_main(void)
     /* The terminal's Ctrl-C reaches the whole process group: the supervisor decides. */
     (void)signal(SIGINT, SIG_IGN);
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    /* What a script starts shall not keep the channel open when the worker has ended. */
+    (void)fcntl(EL_WORKER_FD, F_SETFD, FD_CLOEXEC);
     (void)setvbuf(stdout, NULL, _IOLBF, BUFSIZ);
     while (err == 0 && (n = read_line(&in)) > 0) {
         err = run_job(el_buf_data(&in), (size_t)n);

@@ -12,6 +12,8 @@
 /* A read at least this large makes it likely that more of that size comes. */
 #define BULK_READ ((size_t)4096)
 
+#define CACHE_LINE 64
+
 static void note(struct el_conn *c, enum el_direction dir, const void *data, size_t len)
 {
     el_transcript_add(c->transcript, dir, el_clock_ns(), data, len);
@@ -134,9 +136,9 @@ static void on_alloc(void *owner, uv_buf_t *out)
      * system copies. */
     if (c->reader != NULL) {
         const char *hint = c->reader->hint;
-        __builtin_prefetch((const char *)c->reader - 64);
-        for (int i = 0; i < 4; i++)
-            __builtin_prefetch(hint + 64 * i);
+        __builtin_prefetch((const char *)c->reader - CACHE_LINE);
+        for (size_t i = 0; i < 4; i++)
+            __builtin_prefetch(hint + i * CACHE_LINE);
     }
     el_transcript_prefetch(c->transcript);
     if (rx_make_room(c) != 0)

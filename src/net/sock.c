@@ -252,7 +252,7 @@ bool el_sock_read_alone(struct el_loop *loop)
         return false;
     struct el_sock *s = loop->last_sock;
     if (!s->has_limit) {
-        struct timeval limit = {.tv_usec = ALONE_MS * 1000};
+        struct timeval limit = {.tv_usec = ALONE_MS * 1000L};
         if (setsockopt(s->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) != 0)
             return false;
         s->has_limit = true;

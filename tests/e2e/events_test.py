@@ -1,7 +1,6 @@
 """The stream of events: strict JSON, in order, with the fields of the contract."""
 
 import base64
-import re
 
 from harness import SCRIPTS, as_events, case, main
 
@@ -180,16 +179,24 @@ def side_by_side(t):
     t.equal(240, events[-1]["counts"]["passed"])
 
 
-@case("text in any language, and none at all, comes through as it is")
+@case("text in any language comes through as it is, what is no UTF-8 in an escaped form")
 def texts(t):
-    names = ["日本語", "emoji 😀", 'quotes " \\ /', "tab\\t", "\u2028 separators \u2029", ""]
-    script = "".join(f"it({name!r}, function() fact({name!r}, {name!r}) end)\n" for name in names)
-    path = t.write("text.lua", re.sub(r"\\\\t", "\\\\t", script))
+    names = ["日本語", "emoji 😀", 'quotes " \\ /', "tab\t", "\u2028 separators \u2029", "nul \0", ""]
+    script = b"".join(
+        b"it(%b, function() fact(%b, %b) end)\n" % ((quote(name.encode()),) * 3) for name in names
+    )
+    bad = b"it(%b, function() print(%b) end)\n" % ((quote(b"bad \xff\xc0\x80 \xed\xa0\x80"),) * 2)
+    path = t.write("text.lua", script + bad)
     ends = t.status(0, t.echolot("test", "-o", "jsonl", path)).ends()
-    t.equal(len(names), len(ends))
-    for name in names[:3]:
+    t.equal(len(names) + 1, len(ends))
+    for name in names[:5]:
         t.true(name in ends, name)
         t.equal({name: name}, ends[name]["facts"])
+
+
+def quote(data):
+    """A Lua string of these bytes."""
+    return b'"' + b"".join(b"\\%03d" % byte for byte in data) + b'"'
 
 
 if __name__ == "__main__":

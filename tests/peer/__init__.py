@@ -228,25 +228,27 @@ class Speaker(Peer):
 
 
 class Meeting(Peer):
-    """Answers each client's line once so many clients have sent one: only those who come at the
-    same time are answered."""
+    """Answers each client's line once so many clients are there that have sent one: only those
+    who come at the same time are answered."""
 
     def __init__(self, count):
         super().__init__()
-        self.barrier = threading.Barrier(count)
+        self.count = count
+        self.present = []
 
     def talk(self, conn):
         if not self.take(conn):
             return
+        with self.lock:
+            self.present.append(conn)
+            if len(self.present) == self.count:
+                for one in self.present:
+                    one.sendall(b"all here\n")
         try:
-            self.barrier.wait()
-        except threading.BrokenBarrierError:
-            return
-        conn.sendall(b"all here\n")
-
-    def stop(self):
-        self.barrier.abort()
-        super().stop()
+            self.take(conn)  # its end
+        finally:
+            with self.lock:
+                self.present.remove(conn)
 
 
 class Deaf:

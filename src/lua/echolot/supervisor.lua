@@ -1,6 +1,7 @@
 --- The supervisor's side of a run: hands files to workers, watches them, and tells the reporters
 --- what happens. A worker that spins, dies or eats its memory costs the test it was at.
 local core = require "echolot.core"
+local concurrency = require "echolot.concurrency"
 local host = require "echolot.host"
 
 local M = {}
@@ -8,6 +9,9 @@ local M = {}
 -- A worker ends a test that takes too long by itself; one that does not within this time more
 -- computes without waiting, and is killed.
 local GRACE_S = 2
+
+-- How long the output of a worker that has ended is waited for.
+local OUTPUT_GRACE_S = 0.2
 
 ---@class echolot.supervisor
 ---@field options table of the command
@@ -37,7 +41,7 @@ end
 -- A worker process, and what it prints, which becomes log events.
 local function start_worker(self)
     local process, channel, output = host.start_worker()
-    local worker = { process = process, channel = channel }
+    local worker = { process = process, channel = channel, output = output }
     worker.listener = core.spawn(function()
         for line in output:lines() do
             local active = self.active[worker]
@@ -46,7 +50,6 @@ local function start_worker(self)
                 name = active and active.test and active.test.name,
             })
         end
-        output:close()
     end)
     return worker
 end
@@ -55,7 +58,11 @@ local function stop_worker(worker)
     worker.process:kill()
     worker.channel:close()
     local code, signal = worker.process:wait()
-    pcall(worker.listener.join, worker.listener)
+    -- What it printed last is still on its way; a process that it left behind, which holds the
+    -- same output, does not keep us.
+    pcall(concurrency.timeout, OUTPUT_GRACE_S, worker.listener.join, worker.listener)
+    worker.listener:cancel()
+    worker.output:close()
     return code, signal
 end
 
@@ -88,11 +95,36 @@ local function report_lost_test(self, active, kind, message)
     })
 end
 
+local STATUSES = { pass = true, fail = true, error = true, skip = true, timeout = true }
+
+-- A script can write into its worker's channel, if it goes out of its way: what is no event of
+-- ours is dropped, so that reporters can rely on the fields.
+local function is_event(e)
+    if type(e) ~= "table" or type(e.event) ~= "string" then
+        return false
+    elseif e.event == "test_start" or e.event == "test_end" or e.event == "test_listed" then
+        return type(e.name) == "string" and type(e.path) == "string" and math.type(e.line) == "integer"
+            and (e.event ~= "test_end" or STATUSES[e.status] and type(e.duration) == "number")
+            and (e.event ~= "test_start" or math.type(e.number) == "integer")
+    elseif e.event == "file_start" or e.event == "file_end" then
+        return type(e.path) == "string"
+    elseif e.event == "log" then
+        return type(e.text) == "string"
+    end
+    return e.event == "memory_limit" and math.type(e.limit) == "integer"
+        or e.event == "script_exit" and math.type(e.status) == "integer"
+end
+
+-- What a test printed was written before its end was told, but may lie in this turn of the loop
+-- behind it. A task that is spawned now runs when the turn is over.
+local function read_output_first()
+    core.spawn(function() end):join()
+end
+
 -- Takes one event of the worker's. True when the file is done.
 local function take_event(self, active, line)
     local e = core.json.decode(line)
-    if type(e) ~= "table" then
-        active.garbled = true
+    if not is_event(e) then
         return false
     end
     if e.event == "memory_limit" then
@@ -108,6 +140,7 @@ local function take_event(self, active, line)
     elseif e.event == "test_start" then
         active.test, active.test_began, active.reached = e, core.now(), e.number
     elseif e.event == "test_end" then
+        read_output_first()
         active.test = nil
         if self.options.fail_fast and e.status ~= "pass" and e.status ~= "skip" then
             self.stopping = true

@@ -219,10 +219,15 @@ end
 local function frames_of(conn, options, before_recv)
     local limit, overflow = options.max_line, options.overflow
     local give_way = server.turns()
+    local more = false -- there may be bytes for which we need not wait
     local function recv()
         before_recv()
-        give_way()
-        return conn:recv(FRAMED_RECV_MAX)
+        if more then
+            give_way()
+        end
+        local chunk = conn:recv(FRAMED_RECV_MAX)
+        more = #chunk == FRAMED_RECV_MAX
+        return chunk
     end
     if options.framing == "line" then
         return frames.lines(recv, limit or LINE_MAX, limit and overflow or "close")
