@@ -131,9 +131,17 @@ def descriptors(t):
             end
         end)
         it("many at once", function()
-            local tasks = {}
-            for i = 1, 1000 do tasks[i] = echolot.spawn(function() return whom:connect():recv() end) end
+            local tasks, limits, conns = {}, {}, {}
+            for i = 1, 1000 do
+                tasks[i] = echolot.spawn(function()
+                    local ok, conn = pcall(whom.connect, whom)
+                    table.insert(ok and conns or limits, conn)
+                    assert(ok or conn.kind == "limit", conn)
+                end)
+            end
             for i = 1, 1000 do tasks[i]:join() end
+            assert(#conns > 0, "some of them connect")
+            error(limits[1])
         end)
         it("listens", function()
             local all = {}
@@ -159,11 +167,11 @@ def descriptors(t):
 
 @case("too few descriptors to start at all: status 3, a line that says why, no hang")
 def no_descriptors(t):
-    for n in (4, 6, 8, 10, 12):
+    for n in range(5, 30):
         result = t.run("sh", "-c", f'ulimit -n {n}; exec "$@"', "sh", ECHOLOT, "test", CALM)
-        t.true(result.status in (0, 1, 2, 3, 127), f"{n} descriptors: status {result.status}")
+        t.true(result.status in (0, 1, 3, 127), f"{n} descriptors: status {result.status}")
         if result.status != 0:
-            t.matches(r"\S", result.errors() + result.text(), f"{n} descriptors")
+            t.matches(r"open files|descriptors|EMFILE|shared", result.errors() + result.text(), f"{n}")
 
 
 @case("escape sequences and invalid UTF-8 of a server: no control byte reaches the terminal")
@@ -190,12 +198,16 @@ def escapes(t):
 
 @case("an address with control bytes in it does not reach the terminal either")
 def address_bytes(t):
+    raw = []
     for args in (["test", "--target", "\x1b[31mx:\x9b", CALM], ["test", "\x1b[2J.lua"], ["\x1b[2J"],
                  ["serve", "\x1b[2J"], ["test", "--\x1b[2J"], ["run", "\x1b[2J.lua"],
                  ["test", "-o", "\x1b[2J", CALM], ["test", "--color", "\x1b[2J", CALM],
                  ["serve", "echo", "--listen", "\x1b[2J"], ["serve", "echo", "--set", "\x1b[2J=1"]):
         result = t.status(2, t.echolot(*args))
-        t.lacks(r"[\x00-\x09\x0b-\x1f\x7f]", result.errors() + result.text(), str(args))
+        shown = re.search(rb"[\x00-\x09\x0b-\x1f\x7f]", result.err + result.out)
+        if shown:
+            raw.append(args)
+    t.equal([], raw, "shown as they are")
 
 
 # --- files ---
@@ -248,15 +260,25 @@ def paths(t):
               result.errors())
 
 
-@case("/dev/null, /dev/full, a FIFO, a socket: told apart from scripts, never waited for")
+@case("/dev/null holds no test; a FIFO that nobody writes to holds up its own worker only")
 def devices(t):
     t.status(5, t.echolot("test", "/dev/null"))
     os.mkfifo(t.dir / "fifo.lua")
     os.mkfifo(t.dir / "d.lua")
-    for args in (["test", t.dir / "fifo.lua"], ["run", t.dir / "fifo.lua"]):
-        result = t.echolot(*args)
-        t.true(result.status in (2, 5), f"status {result.status}")
-        t.matches(r"fifo\.lua", result.errors() + result.text())
+    result = t.echolot("test", "-j", "1", "--test-timeout", "0.2", "-o", "jsonl", t.dir / "fifo.lua", CALM)
+    t.true(result.status in (1, 2), f"status {result.status}")
+    t.equal({"calm one", "calm two"}, set(result.ends()))
+
+
+@case("a script that comes through a pipe runs as one from a file does")
+def pipes(t):
+    t.equal("here\n", t.status(0, t.run(ECHOLOT, "run", "/dev/stdin", input="print 'here'")).text())
+    reader, writer = os.pipe()
+    os.write(writer, b"print 'here'\n")
+    os.close(writer)
+    process = t.start(ECHOLOT, "run", "/dev/stdin", stdin=reader)
+    os.close(reader)
+    t.equal("here\n", t.status(0, process.wait()).text())
 
 
 @case("a directory: as a script for run, status 2; named like a script below another, no script")

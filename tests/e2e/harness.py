@@ -184,6 +184,17 @@ class Result:
     def errors(self):
         return self.err.decode("utf-8", "replace")
 
+    def shown(self):
+        """What a person needs of it: of events, the tests that did not pass."""
+        text = self.text()[-2000:]
+        if self.out.startswith(b'{"'):
+            try:
+                bad = [e for e in self.events() if e.get("error")]
+                text = "\n".join(f"{e.get('name', e.get('path'))}: {e['error']}" for e in bad)
+            except (Failed, ValueError):
+                pass
+        return f"{text}\n{self.errors()[-2000:]}"
+
     def events(self):
         return as_events(self.out)
 
@@ -363,10 +374,7 @@ class Case:
 
     def status(self, expected, result):
         if result.status != expected:
-            raise Failed(
-                f"status {result.status}, not {expected}\n"
-                f"{result.text()[-2000:]}\n{result.errors()[-2000:]}"
-            )
+            raise Failed(f"status {result.status}, not {expected}\n{result.shown()}")
         return result
 
     # --- the end ---

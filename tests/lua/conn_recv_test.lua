@@ -155,7 +155,7 @@ end)
 describe("backpressure", function()
     it("holds the peer, and lets it go on when the script consumes", function()
         local ours, theirs = pair.pair({ max_buffer = 65536 }, { timeout = 20 })
-        local data = pair.pattern(16 << 20)
+        local data = pair.pattern(16 << 20):gsub("\n", "-")
         local sent = false
         local sender = pair.start(function()
             theirs:send(data):shutdown()

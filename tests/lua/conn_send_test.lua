@@ -108,12 +108,13 @@ describe("send", function()
     end)
 
     it("raises timeout where the peer takes nothing", function()
-        local ours = pair.pair({ timeout = 0.05 })
+        local ours, theirs = pair.pair { timeout = 0.05 }
         local started = echolot.now()
         local err = pair.fails("timeout", ours, "send", ("x"):rep(64 * MIB))
         assert.is_true(echolot.now() - started >= 0.05)
         assert.equal("send", err.op)
         assert.matches("^send tcp://127%.0%.0%.1:%d+: timeout after 0%.05 s$", tostring(err))
+        theirs:close()
     end)
 
     it("raises reset once the peer has reset", function()

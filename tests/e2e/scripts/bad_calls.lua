@@ -53,7 +53,7 @@ describe("on a connection", function()
         bad_peer("recv " .. tostring(n), "usage", function(peer) peer:recv(n) end)
     end
     bad_peer("recv {}", "usage", function(peer) peer:recv {} end)
-    for _, n in ipairs { -1, 1.5, math.mininteger, 2 ^ 63, 2 ^ 64, 0 / 0, "x", "", "ll", true } do
+    for _, n in ipairs { -1, 1.5, math.mininteger, 2 ^ 63, 2 ^ 64, 0 / 0, "x", "", "*", true } do
         bad_peer("read " .. tostring(n), "usage", function(peer) peer:read(n) end)
     end
     bad_peer("read 2^63-1", "limit", function(peer) peer:send "some\n":read(math.maxinteger) end)
@@ -82,7 +82,13 @@ end)
 describe("waiting where Lua cannot", function()
     bad_peer("in a comparator", "usage", function(peer) table.sort({ 1, 2, 3 }, function() return peer:recv() end) end)
     bad_peer("in a gsub", "usage", function(peer) ("x"):gsub("x", function() return peer:recv() end) end)
-    bad_peer("in an iterator of a C function", "usage", function(peer) load(function() return peer:recv() end) end)
+    bad_peer("in a reader of load", "usage", function(peer) error((select(2, load(function() return peer:recv() end))), 0) end)
+    bad_peer("in a finalizer", "usage", function(peer)
+        local err
+        setmetatable({}, { __gc = function() err = select(2, pcall(peer.recv, peer)) end })
+        collectgarbage()
+        error(err, 0)
+    end)
 end)
 
 describe("tasks", function()
