@@ -95,6 +95,8 @@ static int parse_size(const char *text, double *out)
 static int is_choice(const char *choices, const char *text)
 {
     size_t n = strlen(text);
+    if (strchr(text, '|') != NULL)
+        return 0;
     for (const char *at = choices; n > 0 && (at = strstr(at, text)) != NULL; at++) {
         if ((at == choices || at[-1] == '|') && (at[n] == '\0' || at[n] == '|'))
             return 1;
@@ -121,7 +123,7 @@ static int push_value(lua_State *L, const struct el_option *o, const char *text)
     }
     case EL_OPT_SECONDS:
         n = strtod(text, &end);
-        if (end == text || *end != '\0' || !(n > 0))
+        if (end == text || *end != '\0' || !(n > 0) || !isfinite(n))
             return -1;
         lua_pushnumber(L, n);
         return 0;
@@ -237,7 +239,7 @@ int el_options_parse(lua_State *L, const struct el_command *command, int argc,
     fill(command, longs, shorts);
     luaL_checkstack(L, 6, NULL);
     lua_newtable(L);
-    optind = 1;
+    optind = 0; /* not 1: glibc then forgets what it knew of the last parse */
     opterr = 0;
     while ((c = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
         if (c == '?' || c == ':') {

@@ -20,10 +20,16 @@ static const char kind;
 
 /* Asked at each call, so by two of Lua's calls instead of the metatable's four. Nothing but
  * el_conn_create makes userdata that begins with this address. */
-struct el_lconn *el_conn_check(lua_State *L, const char *op)
+static struct el_lconn *to_conn(lua_State *L)
 {
     struct el_lconn *lc = lua_touserdata(L, 1);
-    if (lc == NULL || lua_rawlen(L, 1) != sizeof(*lc) || lc->kind != &kind)
+    return lc != NULL && lua_rawlen(L, 1) == sizeof(*lc) && lc->kind == &kind ? lc : NULL;
+}
+
+struct el_lconn *el_conn_check(lua_State *L, const char *op)
+{
+    struct el_lconn *lc = to_conn(L);
+    if (lc == NULL)
         el_fault_argument(L, op, 0, "connection");
     return lc;
 }
@@ -147,7 +153,9 @@ int el_conn_attach(struct el_lconn *lc, struct el_stream *stream, const char *na
 
 static int conn_gc(lua_State *L)
 {
-    struct el_lconn *lc = lua_touserdata(L, 1);
+    struct el_lconn *lc = to_conn(L);
+    if (lc == NULL)
+        return 0;
     el_scope_disown(&lc->owned);
     close_owned(&lc->owned);
     if (lc->conn != NULL)
@@ -328,9 +336,10 @@ static int send_later(lua_State *L, struct el_lconn *lc, struct el_wait *w,
         w = el_sched_begin_wait(L, &lc->ctx->sched, "send");
         w->source = lc;
         w->withdraw = withdraw_send;
+        w->limit_s = lc->timeout_s;
         w->await = (struct el_await){.done = on_done, .hint = L};
     }
-    w->await.deadline_ns = el_clock_deadline(lc->timeout_s);
+    w->await.deadline_ns = el_clock_deadline(w->limit_s);
     w->status = 1;
     int err = el_conn_await_send(lc->conn, &w->await);
     if (err != 0) {
@@ -447,7 +456,9 @@ static int conn_index(lua_State *L)
 {
     if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TLIGHTUSERDATA)
         return 1;
-    struct el_lconn *lc = lua_touserdata(L, 1);
+    struct el_lconn *lc = to_conn(L);
+    if (lc == NULL)
+        return 0;
     struct sockaddr_in6 *sa = lua_touserdata(L, -1) == &field_peer ? &lc->peer
                                                                    : &lc->local;
     if (sa->sin6_family != 0)
@@ -487,6 +498,7 @@ static const luaL_Reg metamethods[] = {
 
 void el_conn_register(lua_State *L, struct el_ctx *ctx)
 {
+    el_conn_keep_functions(L);
     luaL_newmetatable(L, EL_CONN_NAME);
     luaL_setfuncs(L, metamethods, 0);
     luaL_newlib(L, methods);

@@ -73,6 +73,9 @@ void el_conn_options(lua_State *L, int arg, const char *op, struct el_lconn *lc,
 extern const luaL_Reg el_conn_file_methods[];
 extern const luaL_Reg el_conn_data_methods[];
 
+/* [-0, +0, memory] Keeps string.pack and its like for those methods. */
+void el_conn_keep_functions(lua_State *L);
+
 int el_conn_connect(lua_State *L);
 int el_conn_send(lua_State *L);
 

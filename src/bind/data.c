@@ -191,22 +191,39 @@ static int ready_unpack(const struct el_conn *c, struct el_await *a)
     return c->rx.len >= a->n || el_conn_ended(c);
 }
 
-/* [-0, +1] string.pack or string.unpack, as it was when the library was opened. */
-static void push_string_function(lua_State *L, const char *name)
+/* The string library's functions as they were when this one was opened, by these keys. */
+static const char *const kept[] = {"pack", "unpack", "packsize"};
+
+void el_conn_keep_functions(lua_State *L)
 {
-    luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
-    lua_getfield(L, -1, LUA_STRLIBNAME);
-    lua_getfield(L, -1, name);
-    lua_replace(L, -3);
+    lua_getglobal(L, LUA_STRLIBNAME);
+    for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
+        lua_getfield(L, -1, kept[i]);
+        lua_rawsetp(L, LUA_REGISTRYINDEX, &kept[i]);
+    }
     lua_pop(L, 1);
 }
 
-/* Calls the function below `nargs` arguments; its error becomes a `usage` error. */
+enum { PACK, UNPACK, PACKSIZE };
+
+/* [-0, +1] */
+static void push_string_function(lua_State *L, int which)
+{
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &kept[which]);
+}
+
+/* Calls the function below `nargs` arguments; its error is the script's, or the peer's. */
 static int call_string_function(lua_State *L, const char *op, int nargs)
 {
     int base = lua_gettop(L) - nargs;
-    if (lua_pcall(L, nargs, LUA_MULTRET, 0) != LUA_OK)
-        el_fault_usage(L, op, "%s", luaL_tolstring(L, -1, NULL));
+    if (lua_pcall(L, nargs, LUA_MULTRET, 0) != LUA_OK) {
+        const char *why = luaL_tolstring(L, -1, NULL);
+        if (strstr(why, "does not fit") == NULL || strcmp(op, "unpack") != 0)
+            el_fault_usage(L, op, "%s", why);
+        /* a number that the peer sent, and that Lua has no form for */
+        el_fault_raise(
+            L, &(struct el_fault){.code = EL_EMISMATCH, .op = op, .message = why});
+    }
     return lua_gettop(L) - base + 1;
 }
 
@@ -218,7 +235,7 @@ static int conn_pack(lua_State *L)
     if (lua_type(L, 2) != LUA_TSTRING)
         el_fault_argument(L, "pack", 2, "format string");
     el_conn_open(L, lc, "pack");
-    push_string_function(L, "pack");
+    push_string_function(L, PACK);
     lua_insert(L, 2);
     call_string_function(L, "pack", lua_gettop(L) - 2);
     return el_conn_send(L);
@@ -237,7 +254,7 @@ static int unpack_or_wait(lua_State *L, struct el_lconn *lc)
         return el_conn_read_wait(L, lc, "unpack", &what, 0, 0, unpack_rest);
     if (c->rx.len < what.n)
         el_conn_raise(L, lc, "unpack", c->rx_end);
-    push_string_function(L, "unpack");
+    push_string_function(L, UNPACK);
     lua_pushvalue(L, 2);
     lua_pushlstring(L, c->rx.len > 0 ? el_buf_data(&c->rx) : "", what.n);
     int count = call_string_function(L, "unpack", 2);
@@ -260,7 +277,7 @@ static int unpack_rest(lua_State *L, int status, lua_KContext ctx)
  * string.unpack complains of them, or that the data is too short. */
 static void check_format(lua_State *L)
 {
-    push_string_function(L, "packsize");
+    push_string_function(L, PACKSIZE);
     lua_pushvalue(L, 2);
     if (lua_pcall(L, 1, 1, 0) != LUA_OK) {
         const char *why = lua_tostring(L, -1);

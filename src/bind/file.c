@@ -54,7 +54,7 @@ static void take(lua_State *L, struct el_lconn *lc, enum format format,
     struct el_conn *c = lc->conn;
     size_t have = c->rx.len;
     size_t whole = format == ALL ? have : format == COUNT ? count : what->n;
-    bool complete = format == COUNT ? have >= count
+    bool complete = format == COUNT ? have >= what->n
                                     : format != ALL && whole > 0 &&
                                           el_buf_data(&c->rx)[whole - 1] == '\n';
     if (!complete && c->rx_end != EL_EEOF)

@@ -152,10 +152,10 @@ static int listener_listen(lua_State *L)
     struct el_wait *w = el_sched_begin_wait(L, &ctx->sched, "listen");
     w->source = ll;
     w->withdraw = withdraw_resolve;
-    ll->resolve = el_resolve_start(&ctx->loop, host, address.port, dial.family,
-                                   on_resolved, w);
-    if (ll->resolve == NULL)
-        raise_listener(L, ll, "listen", -ENOMEM);
+    int err = el_resolve_start(&ctx->loop, host, address.port, dial.family, on_resolved,
+                               w, &ll->resolve);
+    if (err != 0)
+        raise_listener(L, ll, "listen", err);
     return el_sched_yield(L, w, listen_rest);
 }
 

@@ -71,13 +71,13 @@ static void resume(struct el_sched *s, struct el_task *t)
         count = end_unbegun(t);
     } else {
         int nargs = t->started ? 0 : lua_gettop(t->co) - 1;
+        if (t->started)
+            lua_pop(t->co, 1); /* the mark, by which others know that it waits */
         t->started = true;
         status = lua_resume(t->co, s->L, nargs, &count);
     }
     s->running = NULL;
-    if (status == LUA_YIELD && t->wait.suspended)
-        lua_pop(t->co, count);
-    else
+    if (status != LUA_YIELD || !t->wait.suspended)
         el_task_ended(t, status, count);
     /* Only now: those whom the end wakes are queued, not resumed on top of each other. */
     s->current = NULL;

@@ -19,7 +19,7 @@ struct el_task;
 struct el_scope;
 
 /* One wait of a task (it has at most one), or of a script that runs outside of any task.
- * `await` is for waits on a connection; `arg`, `last` and `offset` are for a call to note how
+ * `await` is for waits on a connection; `arg`, `last`, `offset` and `limit_s` are for a call to note how
  * far it has come; a call that needs more keeps it in a userdata on its stack. */
 struct el_wait {
     struct el_sched *sched;
@@ -30,6 +30,7 @@ struct el_wait {
     void *source;
     int arg, last;
     size_t offset;
+    double limit_s; /* of a call that waits more than once */
     struct el_await await;
 };
 

@@ -59,7 +59,6 @@ struct el_scope *el_scope_new(lua_State *L, struct el_sched *s, bool recording)
     memset(scope, 0, sizeof(*scope));
     scope->sched = s;
     scope->recording = recording;
-    scope->failure_ref = LUA_NOREF;
     luaL_setmetatable(L, EL_SCOPE_NAME);
     /* Tasks point at their scope: it stays until it has been closed. */
     lua_pushvalue(L, -1);
@@ -72,15 +71,6 @@ static struct el_scope *check_scope(lua_State *L)
     return luaL_checkudata(L, 1, EL_SCOPE_NAME);
 }
 
-static void close_all(struct el_owned **list)
-{
-    while (*list != NULL) {
-        struct el_owned *o = *list;
-        el_scope_disown(o);
-        o->close(o);
-    }
-}
-
 /* scope:spawn(f, ...) -> task, which belongs to this scope instead of the caller's. */
 static int scope_spawn(lua_State *L)
 {
@@ -91,19 +81,79 @@ static int scope_spawn(lua_State *L)
     return el_task_spawn(L, scope->sched, scope);
 }
 
+static void close_all(struct el_owned **list)
+{
+    while (*list != NULL) {
+        struct el_owned *o = *list;
+        el_scope_disown(o);
+        o->close(o);
+    }
+}
+
+static void unanchor(lua_State *L, const void *what)
+{
+    lua_pushnil(L);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, what);
+}
+
+static struct el_task *task_of(struct el_owned *o)
+{
+    return (struct el_task *)((char *)o - offsetof(struct el_task, owned));
+}
+
+bool el_scope_task_ended(lua_State *L, struct el_scope *scope, struct el_task *t,
+                         bool keep)
+{
+    el_scope_disown(&t->owned);
+    keep = keep && scope->failure_count < EL_SCOPE_FAILURES;
+    if (keep) {
+        struct el_owned **end = &scope->failures;
+        while (*end != NULL)
+            end = &(*end)->next;
+        push_owned(end, &t->owned);
+        scope->failure_count++;
+    }
+    if (scope->tasks == NULL && scope->drained != NULL)
+        el_sched_wake(scope->drained, 0);
+    if (scope->tasks == NULL && scope->abandoned) {
+        close_all(&scope->resources);
+        unanchor(L, scope);
+    }
+    return keep;
+}
+
+void el_scope_failure_seen(lua_State *L, struct el_task *t)
+{
+    if (t->owned.link == NULL)
+        return;
+    t->scope->failure_count--;
+    el_scope_disown(&t->owned);
+    unanchor(L, t);
+}
+
+/* [-0, +0 or +2] Pushes the first failure that nobody has seen, and forgets all. */
+static int push_failure(lua_State *L, struct el_scope *scope)
+{
+    int pushed = 0;
+    while (scope->failures != NULL) {
+        struct el_task *t = task_of(scope->failures);
+        if (pushed == 0) {
+            lua_rawgetp(L, LUA_REGISTRYINDEX, t);
+            pushed = el_task_push_failure(L, t);
+        }
+        el_scope_failure_seen(L, t);
+    }
+    return pushed;
+}
+
 static int finish_close(lua_State *L, struct el_scope *scope)
 {
-    if (scope->closed) {
+    if (scope->closed)
         close_all(&scope->resources);
-        lua_pushnil(L);
-        lua_rawsetp(L, LUA_REGISTRYINDEX, scope);
-    }
-    if (scope->failure_ref == LUA_NOREF)
-        return 0;
-    lua_rawgeti(L, LUA_REGISTRYINDEX, scope->failure_ref);
-    luaL_unref(L, LUA_REGISTRYINDEX, scope->failure_ref);
-    scope->failure_ref = LUA_NOREF;
-    return el_task_push_failure(L, lua_touserdata(L, -1));
+    int pushed = push_failure(L, scope);
+    if (scope->closed)
+        unanchor(L, scope);
+    return pushed;
 }
 
 static int close_rest(lua_State *L, int status, lua_KContext ctx)
@@ -127,6 +177,14 @@ static int wait_drained(lua_State *L, struct el_scope *scope)
 {
     if (scope->tasks == NULL)
         return finish_close(L, scope);
+    struct el_task *current = scope->sched->current;
+    if (scope->closed && current != NULL && current->cancelled) {
+        /* It may not wait any more: what is open is closed now, and the last task that ends
+         * lets the scope go. */
+        close_all(&scope->resources);
+        scope->abandoned = true;
+        return push_failure(L, scope);
+    }
     struct el_wait *w = el_sched_begin_wait(L, scope->sched, "close");
     w->source = scope;
     w->withdraw = withdraw_drain;

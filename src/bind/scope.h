@@ -13,6 +13,9 @@
 /* Transcripts that a recording scope keeps: the newest ones. */
 #define EL_SCOPE_TRANSCRIPTS 64
 
+/* Failed tasks that a scope keeps for whoever joins them, or for its end: the first ones. */
+#define EL_SCOPE_FAILURES 64
+
 struct el_sched;
 struct el_task;
 struct el_wait;
@@ -27,12 +30,15 @@ struct el_scope {
     struct el_sched *sched;
     struct el_owned *tasks;
     struct el_owned *resources;
+    struct el_owned
+        *failures; /* tasks that failed and that nobody has joined, anchored */
+    unsigned failure_count;
     struct el_wait *drained; /* who waits for the last task to end */
     struct el_transcript *transcripts[EL_SCOPE_TRANSCRIPTS];
     unsigned transcript_count; /* of all that there were; the newest are kept */
     bool recording;
     bool closed;
-    int failure_ref; /* LUA_NOREF, or the first failed task that nobody joined */
+    bool abandoned; /* closed by a task that could not wait for its tasks' ends */
 };
 
 /* [-0, +1, memory] Pushes a new scope. */
@@ -43,6 +49,14 @@ void el_scope_own(struct el_sched *s, struct el_owned *o,
                   void (*close)(struct el_owned *));
 void el_scope_own_task(struct el_scope *scope, struct el_task *t,
                        void (*close)(struct el_owned *));
+
+/* Called when a task has ended. `keep`: it failed, and nobody has seen that; true when the scope
+ * keeps it. */
+bool el_scope_task_ended(lua_State *L, struct el_scope *scope, struct el_task *t,
+                         bool keep);
+
+/* [-0, +0] A failed task that its scope keeps has been joined. */
+void el_scope_failure_seen(lua_State *L, struct el_task *t);
 
 /* Harmless when it belongs to none. */
 void el_scope_disown(struct el_owned *o);

@@ -83,16 +83,6 @@ static bool was_cancelled(struct el_task *t)
     return yes;
 }
 
-/* A failure that nobody joins is not lost: its scope hands it on when it ends. */
-static void keep_failure(struct el_task *t)
-{
-    lua_State *L = t->sched->L;
-    if (t->observed || t->scope->failure_ref != LUA_NOREF || was_cancelled(t))
-        return;
-    lua_rawgetp(L, LUA_REGISTRYINDEX, t);
-    t->scope->failure_ref = luaL_ref(L, LUA_REGISTRYINDEX);
-}
-
 void el_task_ended(struct el_task *t, int status, int count)
 {
     t->ended = true;
@@ -112,20 +102,16 @@ void el_task_ended(struct el_task *t, int status, int count)
     t->failed = !lua_toboolean(t->co, -t->result_count);
     el_timer_free(t->timer);
     t->timer = NULL;
-    el_scope_disown(&t->owned);
     while (t->joiners != NULL) {
         struct el_wait *w = t->joiners;
         t->joiners = (struct el_wait *)w->await.extra;
         t->observed = true;
         el_sched_wake(w, 0);
     }
-    if (t->failed)
-        keep_failure(t);
-    struct el_scope *scope = t->scope;
-    t->scope = NULL;
-    if (scope->tasks == NULL && scope->drained != NULL)
-        el_sched_wake(scope->drained, 0);
-    forget(t);
+    /* A failure that nobody joins is not lost: its scope keeps it, and tells at its end. */
+    bool unseen = t->failed && !t->observed && !was_cancelled(t);
+    if (!el_scope_task_ended(t->sched->L, t->scope, t, unseen))
+        forget(t);
 }
 
 int el_task_push_failure(lua_State *L, struct el_task *t)
@@ -133,14 +119,7 @@ int el_task_push_failure(lua_State *L, struct el_task *t)
     luaL_checkstack(L, 3, NULL);
     lua_pushvalue(t->co, -1);
     lua_xmove(t->co, L, 1);
-    lua_rawgetp(L, LUA_REGISTRYINDEX, t);
-    if (lua_isnil(L, -1)) { /* ended: found through the value that the caller holds */
-        lua_pop(L, 1);
-        lua_getiuservalue(L, -2, UV_TRACEBACK);
-        return 2;
-    }
-    lua_getiuservalue(L, -1, UV_TRACEBACK);
-    lua_remove(L, -2);
+    lua_getiuservalue(L, -2, UV_TRACEBACK);
     return 2;
 }
 
@@ -199,6 +178,7 @@ static int task_spawn(lua_State *L)
 static int join_results(lua_State *L, struct el_task *t)
 {
     t->observed = true;
+    el_scope_failure_seen(L, t);
     if (t->failed) {
         lua_pushvalue(t->co, -1);
         lua_xmove(t->co, L, 1);
@@ -269,6 +249,7 @@ static int task_failure(lua_State *L)
     if (!t->ended || !t->failed)
         return 0;
     t->observed = true;
+    el_scope_failure_seen(L, t);
     lua_pushvalue(t->co, -1);
     lua_xmove(t->co, L, 1);
     lua_getiuservalue(L, 1, UV_TRACEBACK);
@@ -446,6 +427,13 @@ static int unix_time(lua_State *L)
     return 1;
 }
 
+/* waiter:is_pending() -> whether a wake() would still be heard */
+static int waiter_is_pending(lua_State *L)
+{
+    lua_pushboolean(L, !check_waiter(L)->woken);
+    return 1;
+}
+
 static const luaL_Reg functions[] = {
     {"spawn", task_spawn}, {"sleep", sleep_for}, {"waiter", waiter_new},
     {"scope", scope_new},  {"now", now},         {"unix_time", unix_time},
@@ -467,6 +455,7 @@ static const luaL_Reg task_metamethods[] = {
 static const luaL_Reg waiter_methods[] = {
     {"wait", waiter_wait},
     {"wake", waiter_wake},
+    {"is_pending", waiter_is_pending},
     {NULL, NULL},
 };
 

@@ -26,7 +26,8 @@ void el_task_ended(struct el_task *t, int status, int count);
  * in `scope`; pushes it. Returns 1. */
 int el_task_spawn(lua_State *L, struct el_sched *s, struct el_scope *scope);
 
-/* [-0, +2, memory] Pushes a failed task's error and its traceback (or nil). Returns 2. */
+/* [-0, +2, memory] Pushes the error and the traceback (or nil) of the failed task on top.
+ * Returns 2. */
 int el_task_push_failure(lua_State *L, struct el_task *t);
 
 /* [-0, +0, memory] Adds spawn, sleep, waiter, scope, run to the table on top. */

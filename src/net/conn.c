@@ -124,7 +124,13 @@ static void ask_reader(struct el_conn *c)
     int verdict = a->ready(c, a);
     if (verdict != 0)
         reader_done(c, verdict < 0 ? verdict : 0);
-    else if (c->rx.len >= c->max_buffer)
+}
+
+/* Full, and more is there: who waits for it waits in vain, and it stays where it is. */
+static void on_no_room(struct el_conn *c)
+{
+    reading_stop(c);
+    if (c->reader != NULL)
         reader_done(c, EL_ELIMIT);
 }
 
@@ -132,6 +138,8 @@ static void on_alloc(void *owner, uv_buf_t *out)
 {
     struct el_conn *c = owner;
     size_t room = c->max_buffer - c->rx.len;
+    if (room == 0)
+        return;
     /* With many connections what follows the read lies in no cache: it is fetched while the
      * system copies. */
     if (c->reader != NULL) {
@@ -155,12 +163,18 @@ static void on_read(void *owner, ssize_t n)
         rx_trim(c);
         return;
     }
+    if (n == -ENOBUFS) {
+        on_no_room(c);
+        return;
+    }
+    /* The system tells an error once. Where a send was told of the reset, what follows looks
+     * like an end, and is none. */
+    if (n == EL_EEOF && c->tx_end == -ECONNRESET)
+        n = -ECONNRESET;
     if (n > 0) {
         note(c, EL_DIR_RECV, el_buf_data(&c->rx) + c->rx.len, (size_t)n);
         c->bulk = (size_t)n >= BULK_READ;
         c->rx.len += (size_t)n;
-        if (c->rx.len >= c->max_buffer)
-            reading_stop(c);
     } else {
         c->rx_end = (int)n;
         reading_stop(c);
@@ -169,8 +183,11 @@ static void on_read(void *owner, ssize_t n)
     c->in_read = true;
     ask_reader(c);
     c->in_read = false;
-    if (c->stream != NULL)
-        rx_trim(c);
+    if (c->stream == NULL)
+        return;
+    rx_trim(c);
+    if (c->rx.len >= c->max_buffer && c->reader == NULL)
+        reading_stop(c);
 }
 
 void el_conn_consume(struct el_conn *c, size_t n)
@@ -280,12 +297,12 @@ int el_conn_await(struct el_conn *c, struct el_await *a)
         return EL_ECLOSED;
     if (c->reader != NULL)
         return EL_EBUSY;
-    if (c->rx.len >= c->max_buffer)
-        return EL_ELIMIT;
     int err = watch_deadline(c, a->deadline_ns);
-    if (err == 0)
-        c->reader = a;
-    return err;
+    if (err != 0)
+        return err;
+    c->reader = a;
+    reading_start(c); /* where a full buffer had stopped it: the end may be next */
+    return 0;
 }
 
 void el_conn_reader_leave(struct el_conn *c, struct el_await *a)

@@ -86,7 +86,7 @@ el_ready_fn el_conn_ready_some, el_conn_ready_count, el_conn_ready_line,
     el_conn_ready_end;
 
 /* Waits for a->ready, which the caller has just asked in vain. 0: `a` waits, and done will be
- * called; EL_EBUSY (another reader waits), EL_ECLOSED, EL_ELIMIT. */
+ * called; EL_EBUSY (another reader waits), EL_ECLOSED or a negative errno. */
 int el_conn_await(struct el_conn *c, struct el_await *a)
     __attribute__((warn_unused_result));
 

@@ -251,9 +251,10 @@ int el_dial_start(struct el_loop *loop, const struct el_address *address,
                   struct el_dial **out)
 {
     char host[256];
+    int err = -ENOMEM;
     struct el_dial *d = calloc(1, sizeof(*d));
     if (d == NULL)
-        return -ENOMEM;
+        return err;
     d->loop = loop;
     d->done = done;
     d->arg = arg;
@@ -277,27 +278,30 @@ int el_dial_start(struct el_loop *loop, const struct el_address *address,
         if (d->last_error != 0) {
             d->stagger = el_timer_new(loop, on_start, d);
             if (d->stagger == NULL)
-                goto nomem;
+                goto out;
             el_timer_start(d->stagger, el_clock_ns());
         }
     } else {
-        d->resolve = el_resolve_start(loop, host, address->port, options->family,
-                                      on_resolved, d);
+        err = el_resolve_start(loop, host, address->port, options->family, on_resolved, d,
+                               &d->resolve);
+        if (err != 0)
+            goto out;
+        err = -ENOMEM;
         d->stagger = el_timer_new(loop, on_stagger, d);
-        if (d->resolve == NULL || d->stagger == NULL)
-            goto nomem;
+        if (d->stagger == NULL)
+            goto out;
     }
     if (d->deadline_ns != 0) {
         d->deadline = el_timer_new(loop, on_deadline, d);
         if (d->deadline == NULL)
-            goto nomem;
+            goto out;
         el_timer_start(d->deadline, d->deadline_ns);
     }
     *out = d;
     return 0;
-nomem:
+out:
     dial_free(d);
-    return -ENOMEM;
+    return err;
 }
 
 void el_dial_cancel(struct el_dial *d)

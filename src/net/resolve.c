@@ -1,5 +1,6 @@
 #include "net/resolve.h"
 
+#include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdbool.h>
@@ -84,22 +85,24 @@ static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *
     free(r);
 }
 
-struct el_resolve *el_resolve_start(struct el_loop *loop, const char *host, int port,
-                                    int family, el_resolve_fn *done, void *arg)
+int el_resolve_start(struct el_loop *loop, const char *host, int port, int family,
+                     el_resolve_fn *done, void *arg, struct el_resolve **out)
 {
     struct addrinfo hints = {.ai_family = family, .ai_socktype = SOCK_STREAM};
     struct el_resolve *r = calloc(1, sizeof(*r));
     if (r == NULL)
-        return NULL;
+        return -ENOMEM;
     r->request.data = r;
     r->port = port;
     r->done = done;
     r->arg = arg;
-    if (uv_getaddrinfo(&loop->uv, &r->request, on_resolved, host, NULL, &hints) != 0) {
+    int err = uv_getaddrinfo(&loop->uv, &r->request, on_resolved, host, NULL, &hints);
+    if (err != 0) {
         free(r);
-        return NULL;
+        return err == UV_ENOMEM ? err : EL_ERESOLVE;
     }
-    return r;
+    *out = r;
+    return 0;
 }
 
 void el_resolve_cancel(struct el_resolve *r)

@@ -22,10 +22,11 @@ typedef void el_resolve_fn(void *arg, int status, const char *why,
 int el_resolve_numeric(const char *host, int port, int family,
                        struct sockaddr_storage *out) __attribute__((warn_unused_result));
 
-/* Looks `host` up; `family` is AF_UNSPEC, AF_INET or AF_INET6. `done` is called later.
- * NULL when memory is out. */
-struct el_resolve *el_resolve_start(struct el_loop *loop, const char *host, int port,
-                                    int family, el_resolve_fn *done, void *arg);
+/* Looks `host` up; `family` is AF_UNSPEC, AF_INET or AF_INET6. `done` is called later. 0,
+ * EL_ERESOLVE for what cannot be a name, or -ENOMEM. */
+int el_resolve_start(struct el_loop *loop, const char *host, int port, int family,
+                     el_resolve_fn *done, void *arg, struct el_resolve **out)
+    __attribute__((warn_unused_result));
 
 /* `done` is not called any more. */
 void el_resolve_cancel(struct el_resolve *r);

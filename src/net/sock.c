@@ -36,15 +36,19 @@ static struct el_sock *sock_of(struct el_stream *s)
 
 /* --- events ------------------------------------------------------------------------------ */
 
-/* One read. What recv gave, 0 where there was no room or nothing more is wanted. */
+/* One read. What recv gave. */
 static ssize_t read_once(struct el_sock *s, int flags, size_t *asked)
 {
+    char probe;
     uv_buf_t buf = {0};
     s->stream.events->alloc(s->stream.owner, &buf);
-    if (buf.len == 0)
-        return 0;
     *asked = buf.len;
-    ssize_t n = recv(s->fd, buf.base, buf.len, flags);
+    ssize_t n = buf.len > 0 ? recv(s->fd, buf.base, buf.len, flags)
+                            : recv(s->fd, &probe, 1, flags | MSG_PEEK);
+    if (n > 0 && buf.len == 0) {
+        s->stream.events->read(s->stream.owner, -ENOBUFS);
+        return 0;
+    }
     if (n >= 0) {
         s->stream.events->read(s->stream.owner, n > 0 ? n : EL_EEOF);
         return n;
@@ -62,7 +66,7 @@ static void on_readable(struct el_sock *s)
     for (int i = 0; i < READS_AT_ONCE && s->fd >= 0 && (s->interest & UV_READABLE); i++) {
         size_t asked = 0;
         ssize_t n = read_once(s, MSG_DONTWAIT, &asked);
-        if (n < (ssize_t)asked || asked == 0)
+        if (n < (ssize_t)asked || n <= 0)
             return; /* a read that leaves room has drained the socket */
     }
 }
@@ -260,5 +264,5 @@ bool el_sock_read_alone(struct el_loop *loop)
     size_t asked = 0;
     ssize_t n = read_once(s, 0, &asked);
     uv_update_time(&loop->uv);
-    return n >= 0 && asked > 0;
+    return n >= 0;
 }

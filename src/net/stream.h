@@ -14,10 +14,11 @@ struct el_stream;
 
 /* What a stream tells its owner. Of these only `closed` is called after close. */
 struct el_stream_events {
-    /* Asks where the next bytes shall go; an empty buffer means: no room. */
+    /* Asks where the next bytes shall go; an empty buffer means: there is no room, but has the
+     * peer ended? */
     void (*alloc)(void *owner, uv_buf_t *out);
-    /* What became of that: `n` > 0 bytes were put there; 0: none; EL_EEOF or a negative
-     * errno: nothing more will come. */
+    /* What became of that: `n` > 0 bytes were put there; 0: none; -ENOBUFS: there are some,
+     * and no room; EL_EEOF or another negative errno: nothing more will come. */
     void (*read)(void *owner, ssize_t n);
     /* There is room to write, or the stream has failed, as the next try will tell. Called
      * again and again while that is wanted. */

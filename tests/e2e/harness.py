@@ -347,6 +347,11 @@ class Case:
         self.conns.append(conn)
         return conn
 
+    def echo_server(self):
+        """Starts tests/peer/echo_server.py, in a process of its own; its address."""
+        server = self.start(sys.executable, "-B", HERE.parent / "peer" / "echo_server.py")
+        return "127.0.0.1:" + server.wait_for(r"^(\d+)\n")[1].decode()
+
     # --- checks ---
 
     def fail(self, what):

@@ -1,5 +1,6 @@
 """`echolot serve` and clients that nobody here wrote: ncat, socat, and Python's sockets."""
 
+import re
 import select
 import socket
 import struct
@@ -7,7 +8,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from harness import DEADLINE_S, case, listening_ports, main, need, until
+from harness import DEADLINE_S, ECHOLOT, case, listening_ports, main, need, until
 
 import peer
 
@@ -96,8 +97,7 @@ def ics32(t):
     t.equal(b"hello there\r\n", conns["echo"].recv(4096))
     t.equal(b"hell", conns["fragments"].recv(4096))
     t.equal(b"o there\r\n", exactly(conns["fragments"], 9))
-    t.equal(b"hello there\r\n", conns["double"].recv(4096))
-    t.equal(b"hello there\r\n", conns["double"].recv(4096))
+    t.equal(b"hello there\r\n" * 2, exactly(conns["double"], 26))
     for conn in conns.values():
         conn.shutdown(socket.SHUT_WR)
         t.equal(b"", conn.recv(1))
@@ -226,12 +226,12 @@ def pour_echo(t):
     t.equal(LINE, exactly(other, len(LINE)))
 
 
-@case("1 GiB through a raw echo, by another program: as much comes back")
+@case("256 MiB through a raw echo, by another program: as much comes back")
 def through_echo(t):
     socat = need("socat")
     server = t.serve("echo", "--set", "framing=raw")
-    script = f"head -c {GIB // 4} /dev/zero | {socat} -t 60 - TCP:127.0.0.1:{server.port} | wc -c"
-    t.equal(str(GIB // 4), t.status(0, t.run("sh", "-c", script)).text().strip())
+    script = f"head -c {GIB >> 2} /dev/zero | {socat} -t 60 - TCP:127.0.0.1:{server.port} | wc -c"
+    t.equal(str(GIB >> 2), t.status(0, t.run("sh", "-c", script)).text().strip())
     t.true(rss_kib(server) < 64 << 10, f"{rss_kib(server)} KiB")
 
 
@@ -266,9 +266,6 @@ def many(t):
 
 @case("more clients than descriptors: they wait their turn, none is lost")
 def few_descriptors(t):
-    import re
-    from harness import ECHOLOT
-
     server = t.start("sh", "-c", 'ulimit -n 40; exec "$@"', "sh", ECHOLOT, "serve", "echo")
     server.wait_for(r"^listening on .*\n")
     port = int(re.search(rb":(\d+) \(", server.out())[1])
@@ -328,8 +325,6 @@ def endings(t):
 
 @case("standard output that nobody reads does not keep a server from serving")
 def no_reader(t):
-    from harness import ECHOLOT
-
     server = t.start(ECHOLOT, "serve", "echo", stdout=subprocess.DEVNULL)
     conn = t.connect(server.wait_ports()[0])
     conn.sendall(LINE)

@@ -1,5 +1,5 @@
 -- The small embedded servers (RFC 863 to 868), the group of the course, and what all servers
--- have in common: addresses, ends, options.
+-- have in common: addresses, ends, options in Lua and on the command line.
 local echolot = require "echolot"
 local servers = echolot.servers
 
@@ -50,6 +50,12 @@ describe("chargen", function()
         for _ = 1, 1000 do
             assert.equal(74, #peer:read "L")
         end
+    end)
+
+    it("throws away what is sent to it, even to one who does not read", function()
+        local peer <close> = connect(servers.chargen())
+        peer:send(("x"):rep(16 << 20))
+        assert.equal(74, #peer:read "L")
     end)
 
     it("does not keep others from being served", function()
@@ -168,6 +174,11 @@ describe("ics32", function()
         assert.is_unique({ running.echo.port, running.fragments.port, running.double.port })
     end)
 
+    it("takes free ports unless told otherwise", function()
+        local one, two = servers.ics32():start(), servers.ics32():start()
+        assert.is_unique { one.echo.port, two.echo.port, one.double.port, two.double.port }
+    end)
+
     it("passes options on to its members", function()
         local running = servers.ics32({ double = { repeat_reply = 3, chunk_delay = 0 } }):start()
         local peer <close> = echolot.connect(running.double)
@@ -280,6 +291,96 @@ describe("a server", function()
         local peer <close> = echolot.connect(running)
         assert.matches("internal error of the server: .*a bug", reports:get())
         assert.equal("", peer:recv())
+    end)
+end)
+
+-- What servers with a conversation of their own rely on.
+describe("the ground of all servers", function()
+    local server = require "echolot.servers.server"
+
+    local function make(serve)
+        return server.constructor { name = "own", summary = "", options = {}, serve = serve } ()
+    end
+
+    it("ends politely where a client passes a limit", function()
+        local running = make(function(conn)
+            conn:send "before\n"
+            conn:read "l"
+        end):start()
+        local peer <close> = echolot.connect(running)
+        local writer = echolot.spawn(pcall, peer.send, peer, ("x"):rep(3 << 20))
+        assert.equal("before\n", peer:read "a")
+        writer:join()
+    end)
+
+    it("leaves no task behind when it is closed", function()
+        echolot.timeout(5, echolot.run, function()
+            local running = make(function(conn) conn:recv() end):start()
+            local idle <close> = echolot.connect(running)
+            running:close()
+        end)
+    end)
+
+    it("gives others their turn from time to time", function()
+        local give_way = server.turns()
+        local had_turn = false
+        echolot.spawn(function() had_turn = true end)
+        local last_s = echolot.now() + 5
+        while not had_turn and echolot.now() < last_s do
+            give_way()
+        end
+        assert.is_true(had_turn)
+    end)
+end)
+
+describe("options", function()
+    local function refused_by_echo(options)
+        return refused(function() servers.echo(options) end)
+    end
+
+    it("that do not exist are named, and those that do", function()
+        local text = refused_by_echo { colour = "red" }
+        assert.contains("servers.echo: no option 'colour'", text)
+        assert.contains("terminator", text)
+    end)
+
+    it("with a wrong value are named, with what they may be", function()
+        assert.contains("option 'reply' is one of same, upper, lower, reverse, previous, count, hash, not 'loud'",
+            refused_by_echo { reply = "loud" })
+        assert.contains("option 'chunk' is a whole number from 1 to", refused_by_echo { chunk = 0 })
+        assert.contains("'chunk'", refused_by_echo { chunk = 1.5 })
+        assert.contains("'chunk'", refused_by_echo { chunk = "4" })
+        assert.contains("option 'delay' is a number of seconds from 0", refused_by_echo { delay = -1 })
+        assert.contains("'delay'", refused_by_echo { delay = 0 / 0 })
+        assert.contains("'delay'", refused_by_echo { delay = math.huge })
+        assert.contains("option 'idle_timeout' is a positive number of seconds", refused_by_echo { idle_timeout = 0 })
+        assert.contains("option 'greeting' is a string, not a table", refused_by_echo { greeting = {} })
+        assert.contains("'framing'", refused_by_echo { framing = true })
+    end)
+
+    it("are named, in a table", function()
+        assert.contains("named, not numbered", refused_by_echo { "raw" })
+        assert.contains("a table of options is expected", refused_by_echo "raw")
+    end)
+
+    it("may be whole numbers written as floats", function()
+        assert.equal(4, servers.echo({ chunk = 4.0 }).options.chunk)
+        assert.equal("integer", math.type(servers.echo({ chunk = 4.0 }).options.chunk))
+    end)
+
+    it("are all there with their defaults", function()
+        local server = servers.echo { reply = "upper" }
+        assert.equal("echo", server.name)
+        assert.equal("upper", server.options.reply)
+        assert.equal("line", server.options.framing)
+        assert.is_nil(server.options.chunk)
+    end)
+
+    it("of one server are not another's", function()
+        local given = { reply = "upper" }
+        local upper = servers.echo(given)
+        given.reply = "lower"
+        assert.equal("upper", upper.options.reply)
     end)
 end)
 

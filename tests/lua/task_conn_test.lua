@@ -104,6 +104,20 @@ describe("two tasks on one connection", function()
         assert.equal(size, total)
     end)
 
+    it("a send keeps the limit under which it began", function()
+        local ours, theirs = pair.pair { timeout = 30 }
+        local large = pair.start(ours.send, ours, ("x"):rep(64 << 20))
+        ours:timeout(0.02)
+        for _ = 1, 8 do -- which lets the large one go on, and wait again
+            theirs:read(1 << 20)
+        end
+        local ok, err = pcall(echolot.timeout, 0.1, large.join, large)
+        assert.is_false(ok)
+        assert.equal("timeout", err.op, tostring(err)) -- ours of 0.1 s: the send still waits
+        theirs:reset()
+        pair.fails("reset", large, "join")
+    end)
+
     it("hundreds of connections wait at once", function()
         local listener = echolot.listen(pair.LOCAL)
         local clients, tasks = {}, {}

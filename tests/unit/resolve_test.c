@@ -70,7 +70,9 @@ static void on_resolved(void *arg, int status, const char *why,
 static void test_a_name_of_this_machine(void **state)
 {
     struct answer a = {0};
-    assert_non_null(el_resolve_start(*state, "localhost", 7, AF_UNSPEC, on_resolved, &a));
+    struct el_resolve *r;
+    assert_int_equal(
+        el_resolve_start(*state, "localhost", 7, AF_UNSPEC, on_resolved, &a, &r), 0);
     assert_false(a.came); /* later, from the loop */
     loopback_until(*state, &a.came);
     assert_int_equal(a.status, 0);
@@ -85,7 +87,9 @@ static void test_a_name_of_this_machine(void **state)
 static void test_a_family_is_kept_to(void **state)
 {
     struct answer a = {0};
-    assert_non_null(el_resolve_start(*state, "localhost", 7, AF_INET, on_resolved, &a));
+    struct el_resolve *r;
+    assert_int_equal(
+        el_resolve_start(*state, "localhost", 7, AF_INET, on_resolved, &a, &r), 0);
     loopback_until(*state, &a.came);
     assert_int_equal(a.status, 0);
     for (size_t i = 0; i < a.n; i++)
@@ -95,22 +99,36 @@ static void test_a_family_is_kept_to(void **state)
 static void test_what_has_no_address_says_why(void **state)
 {
     struct answer a = {0};
-    assert_non_null(el_resolve_start(*state, "127.0.0.1", 7, AF_INET6, on_resolved, &a));
+    struct el_resolve *r;
+    assert_int_equal(
+        el_resolve_start(*state, "127.0.0.1", 7, AF_INET6, on_resolved, &a, &r), 0);
     loopback_until(*state, &a.came);
     assert_int_equal(a.status, EL_ERESOLVE);
     assert_int_equal(a.n, 0);
     assert_true(strlen(a.why) > 3);
 }
 
+static void test_what_cannot_be_a_name_is_refused_at_once(void **state)
+{
+    struct answer a = {0};
+    struct el_resolve *r;
+    assert_int_equal(
+        el_resolve_start(*state, "\xff\xfe.example", 7, AF_UNSPEC, on_resolved, &a, &r),
+        EL_ERESOLVE);
+    loopback_turn(*state);
+    assert_false(a.came);
+}
+
 static void test_a_cancelled_one_does_not_answer(void **state)
 {
     struct answer cancelled = {0}, other = {0};
-    struct el_resolve *r = el_resolve_start(*state, "localhost", 7, AF_UNSPEC,
-                                            on_resolved, &cancelled);
-    assert_non_null(r);
+    struct el_resolve *r;
+    assert_int_equal(
+        el_resolve_start(*state, "localhost", 7, AF_UNSPEC, on_resolved, &cancelled, &r),
+        0);
     el_resolve_cancel(r);
-    assert_non_null(
-        el_resolve_start(*state, "localhost", 7, AF_UNSPEC, on_resolved, &other));
+    assert_int_equal(
+        el_resolve_start(*state, "localhost", 7, AF_UNSPEC, on_resolved, &other, &r), 0);
     loopback_until(*state, &other.came);
     loopback_turn(*state);
     assert_false(cancelled.came);
@@ -125,6 +143,7 @@ int main(void)
         WITH_LOOP(test_a_name_of_this_machine),
         WITH_LOOP(test_a_family_is_kept_to),
         WITH_LOOP(test_what_has_no_address_says_why),
+        WITH_LOOP(test_what_cannot_be_a_name_is_refused_at_once),
         WITH_LOOP(test_a_cancelled_one_does_not_answer),
     };
     return cmocka_run_group_tests_name("resolve", tests, NULL, NULL);

@@ -118,14 +118,28 @@ function M.timeout(seconds, f, ...)
     error(err, 0)
 end
 
--- A line of those who wait. One whose task was cancelled meanwhile is passed over.
-local function wake_first(waiters, ...)
-    while #waiters > 0 do
-        if table.remove(waiters, 1):wake(...) then
-            return true
-        end
+-- A first-in, first-out line.
+local function new_line()
+    return { first = 1, last = 0 }
+end
+
+local function append(line, value)
+    line.last = line.last + 1
+    line[line.last] = value
+end
+
+local function length(line)
+    return line.last - line.first + 1
+end
+
+local function take_first(line)
+    if line.first > line.last then
+        return nil
     end
-    return false
+    local value = line[line.first]
+    line[line.first] = nil
+    line.first = line.first + 1
+    return value
 end
 
 ---@class echolot.barrier
@@ -135,25 +149,21 @@ barrier.__name = "echolot.barrier"
 
 --- Waits until `n` tasks wait here, then lets all of them go; it can be used again.
 function barrier:wait()
-    self.waiting = self.waiting + 1
-    if self.waiting < self.n then
+    local waiting = {}
+    for _, waiter in ipairs(self.waiters) do
+        if waiter:is_pending() then -- its task was not cancelled
+            waiting[#waiting + 1] = waiter
+        end
+    end
+    if #waiting + 1 < self.n then
         local waiter = core.waiter()
-        table.insert(self.waiters, waiter)
-        local arrived = false
-        local guard <close> = setmetatable({}, {
-            __close = function()
-                if not arrived then
-                    self.waiting = self.waiting - 1
-                end
-            end,
-        })
+        waiting[#waiting + 1] = waiter
+        self.waiters = waiting
         waiter:wait()
-        arrived = true
         return self
     end
-    local waiters = self.waiters
-    self.waiters, self.waiting = {}, 0
-    for _, waiter in ipairs(waiters) do
+    self.waiters = {}
+    for _, waiter in ipairs(waiting) do
         waiter:wake()
     end
     return self
@@ -164,7 +174,7 @@ function M.barrier(n)
     if math.type(n) ~= "integer" or n < 1 then
         usage("barrier", "a whole number from 1 is expected, got " .. tostring(n))
     end
-    return setmetatable({ n = n, waiting = 0, waiters = {} }, barrier)
+    return setmetatable({ n = n, waiters = {} }, barrier)
 end
 
 ---@class echolot.channel
@@ -176,80 +186,64 @@ channel.__name = "echolot.channel"
 function channel:put(value)
     if value == nil then
         usage("put", "nil cannot be put: it is what get returns at the end")
-    end
-    if self.closed then
+    elseif self.closed then
         usage("put", "the channel is closed")
     end
-    if wake_first(self.getters, value) then
+    local getter = take_first(self.getters)
+    while getter do
+        if getter:wake(value) then -- false: its task was cancelled
+            return self
+        end
+        getter = take_first(self.getters)
+    end
+    if length(self.values) < self.size then
+        append(self.values, value)
         return self
     end
-    self.last = self.last + 1
-    self.values[self.last] = value
-    if self.last - self.first + 1 <= self.size then
-        return self
-    end
-    -- The value waits in the line itself; who takes it wakes us.
-    local at = self.last
     local waiter = core.waiter()
-    self.putters[at] = waiter
-    local taken = false
-    local guard <close> = setmetatable({}, {
-        __close = function()
-            if not taken and self.putters[at] == waiter then
-                self.putters[at] = nil
-                self.values[at] = self -- a mark: passed over
-            end
-        end,
-    })
-    local dropped = waiter:wait()
-    taken = true
-    if dropped then
-        usage("put", "the channel was closed before the value was taken")
-    end
+    append(self.putters, { value = value, waiter = waiter })
+    waiter:wait()
     return self
 end
 
--- Takes the next value that is still there; nil where there is none.
-local function take(self)
-    while self.first <= self.last do
-        local at = self.first
-        local value = self.values[at]
-        self.values[at] = nil
-        self.first = at + 1
-        -- One more fits now: who has waited for that may go on.
-        local fits = self.first + self.size - 1
-        local waiter = self.putters[fits]
-        if waiter then
-            self.putters[fits] = nil
-            waiter:wake(false)
+-- The value of the first putter that still waits, who may go on.
+local function take_from_putter(self)
+    local putter = take_first(self.putters)
+    while putter do
+        if putter.waiter:wake() then
+            return putter.value
         end
-        if value ~= self then
-            return value
-        end
+        putter = take_first(self.putters)
     end
 end
 
 --- The next value, waiting for one; nil once the channel is closed and empty.
 function channel:get()
-    local value = take(self)
+    local value = take_first(self.values)
+    if value == nil then
+        value = take_from_putter(self)
+    else
+        local next_value = take_from_putter(self)
+        if next_value ~= nil then
+            append(self.values, next_value)
+        end
+    end
     if value ~= nil or self.closed then
         return value
     end
     local waiter = core.waiter()
-    table.insert(self.getters, waiter)
+    append(self.getters, waiter)
     return waiter:wait()
 end
 
---- No more can be put; what it holds can still be got.
+--- No more can be put; what it holds, and what putters wait with, can still be got.
 function channel:close()
-    if self.closed then
-        return self
-    end
     self.closed = true
-    for _, waiter in ipairs(self.getters) do
-        waiter:wake(nil)
+    local getter = take_first(self.getters)
+    while getter do
+        getter:wake(nil)
+        getter = take_first(self.getters)
     end
-    self.getters = {}
     return self
 end
 
@@ -260,7 +254,7 @@ function M.channel(size)
         usage("channel", "a whole number from 0 is expected, got " .. tostring(size))
     end
     return setmetatable({
-        size = size, values = {}, first = 1, last = 0, getters = {}, putters = {}, closed = false,
+        size = size, values = new_line(), getters = new_line(), putters = new_line(), closed = false,
     }, channel)
 end
 

@@ -135,6 +135,7 @@ end
 
 local function target_of(state, test)
     local whom = test.is_conversation and (test.options.target or state.targets[1])
+    whom = state.own_targets[whom] or whom
     if type(whom) == "table" then
         return rawget(whom, "address") -- not settled: no test has needed it
     end

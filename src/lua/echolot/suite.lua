@@ -69,13 +69,14 @@ end
 ---@field root echolot.suite.group
 ---@field current? echolot.suite.group the group whose body runs; nil once the file has been read
 ---@field targets echolot.target[]
+---@field own_targets table<string|table, echolot.target> of conversations with a target option
 ---@field running? table the test that runs now, as the runner sees it
 
 --- An empty suite.
 ---@return echolot.suite.state
 function M.new()
     local root = new_group("", nil)
-    return { root = root, current = root, targets = {} }
+    return { root = root, current = root, targets = {}, own_targets = {} }
 end
 
 local function check_name(op, name)
@@ -163,8 +164,10 @@ local function connect_peers(state, options, body)
     if whom == nil then
         usage("conversation", "the file names no target: add `target \"host:port\"`, or run with --target")
     end
-    if type(whom) == "string" then
-        whom = target.new(state, nil, whom)
+    if getmetatable(whom) ~= target.metatable then
+        -- an address or a server of its own: started once, however often the test runs
+        state.own_targets[whom] = state.own_targets[whom] or target.new(state, nil, whom)
+        whom = state.own_targets[whom]
     end
     local peers, count = {}, options.peers or 1
     for i = 1, count do

@@ -12,6 +12,8 @@ local M = {}
 local target = {}
 target.__name = "echolot.target"
 
+M.metatable = target
+
 local function usage(message)
     error(core.error.new { kind = "usage", op = "target", message = message }, 0)
 end

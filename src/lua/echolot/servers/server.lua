@@ -4,19 +4,24 @@ local options_of = require "echolot.servers.options"
 
 local M = {}
 
+--- Listens at `address` and serves in tasks of the caller's; returns at once. `report` is told
+--- of our own faults; without it they are errors of those tasks.
+---@alias echolot.server.start
+---| fun(self: echolot.server, address?: string, report?: fun(text: string)): echolot.server.running
+
 --- A server as its module describes it.
 ---@class echolot.servers.definition
 ---@field name string
 ---@field summary string one line
 ---@field options echolot.servers.option[]
 ---@field serve? fun(conn: echolot.conn, options: table) talks with one client
----@field start? fun(self: echolot.server, address?: string, report?: fun(text: string)): echolot.server.running
+---@field start? echolot.server.start
 
 --- What `target` takes and `echolot serve` runs.
 ---@class echolot.server
 ---@field name string
 ---@field options table all of them, defaults too
----@field start fun(self: echolot.server, address?: string, report?: fun(text: string)): echolot.server.running
+---@field start echolot.server.start
 
 --- A server that listens.
 ---@class echolot.server.running
