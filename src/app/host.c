@@ -22,7 +22,8 @@ static int push_errno(lua_State *L)
     return 2;
 }
 
-/* kind(path) -> "file", "directory" or "other"; nil and why */
+/* kind(path) -> "file", "directory" or "other", and what tells it from every other one, by
+ * whatever name; nil and why */
 static int host_kind(lua_State *L)
 {
     struct stat st;
@@ -31,7 +32,8 @@ static int host_kind(lua_State *L)
     lua_pushstring(L, S_ISREG(st.st_mode)   ? "file"
                       : S_ISDIR(st.st_mode) ? "directory"
                                             : "other");
-    return 1;
+    lua_pushfstring(L, "%I:%I", (LUAI_UACINT)st.st_dev, (LUAI_UACINT)st.st_ino);
+    return 2;
 }
 
 /* A userdata that owns the open directory while names are pushed, which may raise. */

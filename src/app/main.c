@@ -9,14 +9,19 @@
 #include "app/vm.h"
 #include "app/worker.h"
 #include "base/err.h"
+#include "base/text.h"
 #include "bind/ctx.h"
 
 /* Exit statuses of the program (scripts/README.md, "Running"). */
 enum { EXIT_USAGE = 2, EXIT_INTERNAL = 3 };
 
-static int complain(const char *what)
+/* Writes "WHO: WHAT"; what a user typed is shown, not obeyed by the terminal. */
+static int complain(const char *who, const char *what)
 {
-    fprintf(stderr, "echolot: %s\n", what);
+    struct el_buf clean = {0};
+    if (el_text_for_terminal(&clean, what, strlen(what), false) == 0)
+        fprintf(stderr, "%s: %.*s\n", who, (int)clean.len, el_buf_data(&clean));
+    el_buf_fini(&clean);
     return EXIT_USAGE;
 }
 
@@ -69,7 +74,7 @@ static int carry_out(lua_State *L, const struct el_command *command)
 {
     int err = el_signals_install(el_ctx_get(L));
     if (err != 0)
-        return complain(el_err_text(err));
+        return complain("echolot", el_err_text(err));
     int status = call_main(L, command);
     if (fflush(stdout) != 0 && status == 0) {
         fprintf(stderr, "echolot: cannot write to standard output\n");
@@ -96,9 +101,11 @@ static int run_command(const struct el_command *command, int argc, char **argv)
     lua_settop(L, 0);
     int status;
     if (el_options_parse(L, command, argc, argv) != 0) {
-        fprintf(stderr, "echolot %s: %s (see echolot %s --help)\n", command->name,
-                lua_tostring(L, -1), command->name);
-        status = EXIT_USAGE;
+        char who[40];
+        (void)snprintf(who, sizeof(who), "echolot %s", command->name);
+        lua_pushfstring(L, "%s (see echolot %s --help)", lua_tostring(L, -1),
+                        command->name);
+        status = complain(who, lua_tostring(L, -1));
     } else if (lua_getfield(L, 1, "help") != LUA_TNIL) {
         el_options_help(command);
         status = 0;
@@ -136,7 +143,7 @@ int main(int argc, char **argv)
         char what[200];
         (void)snprintf(what, sizeof(what), "'%.100s' is no command (see echolot --help)",
                        argv[1]);
-        return complain(what);
+        return complain("echolot", what);
     }
     return run_command(command, argc - 1, argv + 1);
 }

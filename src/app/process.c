@@ -29,6 +29,7 @@ struct handle {
 struct lprocess {
     struct el_ctx *ctx;
     struct handle *handle;
+    pid_t group;
     bool exited;
     int64_t code;
     int signal;
@@ -68,6 +69,9 @@ static int spawn(struct lprocess *p, int channel, int output)
     };
     uv_process_options_t options = {
         .exit_cb = on_exited,
+        /* a session of its own: the terminal's Ctrl-C is the supervisor's, and what a script
+         * starts is killed with the worker */
+        .flags = UV_PROCESS_DETACHED,
         .file = "/proc/self/exe",
         .args = args,
         .stdio_count = EL_WORKER_FD + 1,
@@ -84,6 +88,7 @@ static int spawn(struct lprocess *p, int channel, int output)
     }
     h->owner = p;
     p->handle = h;
+    p->group = h->process.pid;
     return 0;
 }
 
@@ -137,11 +142,19 @@ static struct lprocess *check_process(lua_State *L)
     return luaL_checkudata(L, 1, PROCESS_NAME);
 }
 
+/* The worker and what its scripts have started and left. Its number stays taken as long as the
+ * group has a member, so that nobody else is meant. */
+static void kill_group(struct lprocess *p)
+{
+    if (p->group > 0)
+        (void)kill(-p->group, SIGKILL);
+    if (p->exited)
+        p->group = 0;
+}
+
 static int process_kill(lua_State *L)
 {
-    struct lprocess *p = check_process(L);
-    if (p->handle != NULL)
-        (void)uv_process_kill(&p->handle->process, SIGKILL);
+    kill_group(check_process(L));
     return 0;
 }
 
@@ -187,10 +200,9 @@ static int process_wait(lua_State *L)
 static int process_gc(lua_State *L)
 {
     struct lprocess *p = check_process(L);
-    if (p->handle != NULL) {
+    kill_group(p);
+    if (p->handle != NULL)
         p->handle->owner = NULL;
-        (void)uv_process_kill(&p->handle->process, SIGKILL);
-    }
     p->handle = NULL;
     return 0;
 }

@@ -14,6 +14,9 @@ static struct {
     volatile sig_atomic_t caught;
 } state;
 
+/* How long a script may unwind after a signal: one that catches every error would go on. */
+#define UNWIND_S 2
+
 static void on_hook(lua_State *L, lua_Debug *ar)
 {
     (void)ar;
@@ -23,8 +26,11 @@ static void on_hook(lua_State *L, lua_Debug *ar)
 static void handler(int number)
 {
     if (state.caught != 0 || state.ctx == NULL)
-        _exit(128 + number);
+        _exit(128 + (number == SIGALRM ? state.caught : number));
+    if (number == SIGALRM)
+        return;
     state.caught = number;
+    (void)alarm(UNWIND_S);
     state.ctx->sched.interrupted = true;
     (void)uv_async_send(&state.async); /* wakes a loop that sleeps */
     lua_State *running = state.ctx->sched.running;
@@ -50,6 +56,7 @@ int el_signals_install(struct el_ctx *ctx)
     sigemptyset(&act.sa_mask);
     (void)sigaction(SIGINT, &act, NULL);
     (void)sigaction(SIGTERM, &act, NULL);
+    (void)sigaction(SIGALRM, &act, NULL);
     return 0;
 }
 
@@ -63,4 +70,5 @@ void el_signals_release(void)
     if (state.ctx != NULL)
         uv_close((uv_handle_t *)&state.async, NULL);
     state.ctx = NULL;
+    (void)alarm(0);
 }

@@ -7,7 +7,7 @@
 
 /* From now on the first signal stops the context's scheduler (el_sched_drive ends with
  * EL_ECANCELLED) and, where the script computes without waiting, raises an error in it; a
- * second ends the process with 128 + its number. 0 or a negative errno. */
+ * second, or two seconds, end the process with 128 + its number. 0 or a negative errno. */
 int el_signals_install(struct el_ctx *ctx) __attribute__((warn_unused_result));
 
 /* The signal that came, or 0. */

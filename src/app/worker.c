@@ -71,8 +71,6 @@ int el_worker_main(void)
     struct el_buf in = {0};
     ssize_t n;
     int err = 0;
-    /* The terminal's Ctrl-C reaches the whole process group: the supervisor decides. */
-    (void)signal(SIGINT, SIG_IGN);
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     /* What a script starts shall not keep the channel open when the worker has ended. */
     (void)fcntl(EL_WORKER_FD, F_SETFD, FD_CLOEXEC);

@@ -19,7 +19,7 @@ void el_buf_fini(struct el_buf *b);
 /* First byte of the content. */
 static inline char *el_buf_data(const struct el_buf *b)
 {
-    return b->base + b->off;
+    return b->off > 0 ? b->base + b->off : b->base; /* NULL + 0 is no pointer in C */
 }
 
 /* Bytes that can be put behind the content without moving anything. */
@@ -37,7 +37,7 @@ int el_buf_reserve(struct el_buf *b, size_t n) __attribute__((warn_unused_result
 int el_buf_append(struct el_buf *b, const void *data, size_t n)
     __attribute__((warn_unused_result));
 
-/* Drops `n` bytes (at most `len`) from the head. */
+/* Drops `n` bytes from the head; there are as many. */
 void el_buf_consume(struct el_buf *b, size_t n);
 
 #endif

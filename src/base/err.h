@@ -8,6 +8,7 @@
 #define EL_ERR_CODES(X)                                                                  \
     X(EUSAGE, "usage", "misuse")                                                         \
     X(ECLOSED, "usage", "the connection is closed")                                      \
+    X(EHALF, "usage", "our sending half has ended")                                      \
     X(EBUSY, "usage", "another task is already waiting for this")                        \
     X(ERESOLVE, "resolve", "the name has no address")                                    \
     X(ETIMEOUT, "timeout", "timeout")                                                    \

@@ -86,13 +86,14 @@ int el_text_to_utf8(struct el_buf *out, const char *s, size_t n)
 
 /* Characters that change what a reader sees without being seen: bidirectional controls
  * (Unicode UAX #9), zero-width ones, line and paragraph separators, the byte order mark,
- * soft hyphen, variation selectors' neighbours and tags. */
+ * soft hyphen, fillers, variation selectors and tags. */
 static bool is_invisible(uint32_t cp)
 {
     return cp == 0xad || cp == 0x61c || cp == 0x180e || (cp >= 0x200b && cp <= 0x200f) ||
            (cp >= 0x2028 && cp <= 0x202e) || (cp >= 0x2060 && cp <= 0x206f) ||
            cp == 0xfeff || (cp >= 0xfff9 && cp <= 0xfffb) ||
-           (cp >= 0xe0000 && cp <= 0xe007f);
+           (cp >= 0xe0000 && cp <= 0xe01ef) || (cp >= 0xfe00 && cp <= 0xfe0f) ||
+           cp == 0x34f || cp == 0x115f || cp == 0x1160 || cp == 0x3164 || cp == 0xffa0;
 }
 
 static int append_code_escape(struct el_buf *out, uint32_t cp)
@@ -138,6 +139,8 @@ int el_text_base64(struct el_buf *out, const void *s, size_t n)
     static const char digits[] =
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     const unsigned char *p = s;
+    if (n == 0)
+        return 0;
     int err = el_buf_reserve(out, (n + 2) / 3 * 4);
     if (err != 0)
         return err;

@@ -78,11 +78,12 @@ int luaopen_echolot_core(lua_State *L)
     struct el_ctx *ctx = el_ctx_get(L);
     if (ctx != NULL)
         return luaL_error(L, "echolot.core is opened once in a Lua state");
+    luaopen_echolot_error(L); /* first: what follows may raise such an error */
     ctx = create_ctx(L);
     lua_newtable(L);
     lua_pushlightuserdata(L, ctx);
     luaL_setfuncs(L, functions, 1);
-    luaopen_echolot_error(L);
+    lua_pushvalue(L, -2);
     lua_setfield(L, -2, "error");
     el_task_register(L, &ctx->sched);
     ctx->sched.root = el_scope_new(L, &ctx->sched, false);

@@ -11,12 +11,6 @@ static struct el_sched *sched_of(lua_State *L)
     return lua_touserdata(L, lua_upvalueindex(1));
 }
 
-/* A coroutine that waits holds the mark on top of its stack. */
-static bool is_waiting(lua_State *co)
-{
-    return lua_status(co) == LUA_YIELD && lua_touserdata(co, -1) == el_sched_mark();
-}
-
 static bool is_resumable(lua_State *co)
 {
     if (lua_status(co) == LUA_YIELD)
@@ -37,14 +31,14 @@ static int step(lua_State *L, struct el_sched *s, lua_State *co, int nargs)
     int status = lua_resume(co, L, nargs, &count);
     s->running = outer;
     s->carried = outer_carried;
-    if (status == LUA_YIELD && count == 1 && is_waiting(co))
+    if (status == LUA_YIELD && count == 1 && el_sched_is_waiting(co))
         return -2;
     return status == LUA_OK || status == LUA_YIELD ? count : -1;
 }
 
 static const char *why_not(lua_State *L, lua_State *co)
 {
-    if (is_waiting(co))
+    if (el_sched_is_waiting(co))
         return "cannot resume a coroutine that waits";
     if (is_resumable(co))
         return NULL;
@@ -81,7 +75,7 @@ static int resume_rest(lua_State *L, int status, lua_KContext ctx)
     lua_State *co = lua_tothread(L, 1);
     (void)status;
     (void)ctx;
-    if (!is_waiting(co)) { /* closed meanwhile by another task */
+    if (!el_sched_is_waiting(co)) { /* closed meanwhile by another task */
         lua_pushboolean(L, 0);
         lua_pushliteral(L, "cannot resume dead coroutine");
         return 2;
@@ -143,7 +137,7 @@ static int wrap_rest(lua_State *L, int status, lua_KContext ctx)
     lua_State *co = lua_tothread(L, lua_upvalueindex(2));
     (void)status;
     (void)ctx;
-    if (!is_waiting(co))
+    if (!el_sched_is_waiting(co))
         return luaL_error(L, "cannot resume dead coroutine");
     lua_pop(co, 1);
     return wrap_results(L, co, step(L, sched_of(L), co, 0));

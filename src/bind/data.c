@@ -16,8 +16,10 @@
 struct cursor {
     const char *format;
     const unsigned char *data;
-    size_t len; /* bytes that have come */
-    size_t at;  /* bytes that the format needs so far */
+    size_t len;  /* bytes that have come */
+    size_t mark; /* where a 'z' began that found no end before, */
+    size_t seen; /* in so many bytes */
+    size_t at;   /* bytes that the format needs so far */
     size_t max_align;
     bool little;
 };
@@ -127,9 +129,11 @@ static int option(struct cursor *u)
         return 1;
     }
     case 'z': {
-        const void *nul = u->at < u->len ? memchr(u->data + u->at, 0, u->len - u->at)
-                                         : NULL;
+        size_t from = u->at == u->mark && u->seen > u->at ? u->seen : u->at;
+        const void *nul = from < u->len ? memchr(u->data + from, 0, u->len - from) : NULL;
         if (nul == NULL) {
+            u->mark = u->at;
+            u->seen = u->len;
             u->at = u->at < u->len ? u->len + 1 : u->at + 1;
             return 0;
         }
@@ -173,6 +177,8 @@ static int ready_unpack(const struct el_conn *c, struct el_await *a)
         .format = a->extra,
         .data = (const unsigned char *)el_buf_data(&c->rx),
         .len = c->rx.len,
+        .mark = a->mark,
+        .seen = a->seen,
         .max_align = 1,
         .little = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
     };
@@ -186,6 +192,8 @@ static int ready_unpack(const struct el_conn *c, struct el_await *a)
             break;
     }
     a->n = u.at;
+    a->mark = u.mark;
+    a->seen = u.seen;
     if (a->n > c->max_buffer)
         return EL_ELIMIT;
     return c->rx.len >= a->n || el_conn_ended(c);

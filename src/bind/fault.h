@@ -27,8 +27,8 @@ int el_fault_raise(lua_State *L, const struct el_fault *f) __attribute__((noretu
 int el_fault_usage(lua_State *L, const char *op, const char *fmt, ...)
     __attribute__((noreturn));
 
-/* [-0, +0, raises] A `usage` error that names argument `arg`, what was expected and the
- * type that came. A method's receiver is argument 0. */
+/* [-0, +0, raises] A `usage` error that names what was expected and the type of argument
+ * `arg`. A method's receiver is argument 0. */
 int el_fault_argument(lua_State *L, const char *op, int arg, const char *expected)
     __attribute__((noreturn));
 

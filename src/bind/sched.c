@@ -15,6 +15,11 @@ void *el_sched_mark(void)
     return &mark;
 }
 
+bool el_sched_is_waiting(lua_State *co)
+{
+    return lua_status(co) == LUA_YIELD && lua_touserdata(co, -1) == &mark;
+}
+
 void el_sched_init(struct el_sched *s, lua_State *L, struct el_loop *loop)
 {
     memset(s, 0, sizeof(*s));
@@ -69,12 +74,14 @@ static void resume(struct el_sched *s, struct el_task *t)
     s->carried = true;
     if (t->cancelled && !t->started) {
         count = end_unbegun(t);
-    } else {
-        int nargs = t->started ? 0 : lua_gettop(t->co) - 1;
-        if (t->started)
-            lua_pop(t->co, 1); /* the mark, by which others know that it waits */
+    } else if (!t->started) {
         t->started = true;
-        status = lua_resume(t->co, s->L, nargs, &count);
+        status = lua_resume(t->co, s->L, lua_gettop(t->co) - 1, &count);
+    } else if (el_sched_is_waiting(t->co)) {
+        lua_pop(t->co, 1); /* the mark, by which others know that it waits */
+        status = lua_resume(t->co, s->L, 0, &count);
+    } else {
+        status = LUA_ERRRUN; /* another task has closed its coroutine */
     }
     s->running = NULL;
     if (status != LUA_YIELD || !t->wait.suspended)
@@ -175,8 +182,10 @@ int el_sched_drive(lua_State *L, struct el_sched *s, struct el_wait *w)
             break;
         }
     }
-    if (s->interrupted && w->status > 0)
+    if (s->interrupted && w->status > 0) {
         err = EL_ECANCELLED;
+        s->interrupted = false; /* what unwinds now may wait */
+    }
     s->L = outer;
     s->driving = false;
     return err;

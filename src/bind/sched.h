@@ -52,6 +52,9 @@ struct el_sched {
 /* The value that a suspended wait yields: how a yield of ours is told from a script's. */
 void *el_sched_mark(void);
 
+/* Whether the coroutine waits: it then holds the mark on top of its stack. */
+bool el_sched_is_waiting(lua_State *co);
+
 void el_sched_init(struct el_sched *s, lua_State *L, struct el_loop *loop);
 
 /* [-0, +0, raises] The wait of the caller, reset; raises `usage` where Lua cannot yield and

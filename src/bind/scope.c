@@ -240,10 +240,9 @@ struct reader {
 static void push_event(const struct el_transcript_event *e, void *arg)
 {
     static const char *const names[] = {
-        [EL_DIR_SEND] = "send",         [EL_DIR_RECV] = "recv",
-        [EL_DIR_OPEN] = "open",         [EL_DIR_EOF] = "eof",
-        [EL_DIR_CLOSE] = "close",       [EL_DIR_RESET] = "reset",
-        [EL_DIR_SHUTDOWN] = "shutdown",
+        [EL_DIR_SEND] = "send",      [EL_DIR_RECV] = "recv",   [EL_DIR_OPEN] = "open",
+        [EL_DIR_EOF] = "eof",        [EL_DIR_CLOSE] = "close", [EL_DIR_RESET] = "reset",
+        [EL_DIR_SHUTDOWN] = "close",
     };
     struct reader *r = arg;
     lua_State *L = r->L;
@@ -252,6 +251,10 @@ static void push_event(const struct el_transcript_event *e, void *arg)
     lua_setfield(L, -2, "t");
     lua_pushstring(L, names[e->dir]);
     lua_setfield(L, -2, "dir");
+    if (e->dir == EL_DIR_SHUTDOWN) { /* of our sending half only */
+        lua_pushliteral(L, "send");
+        lua_setfield(L, -2, "half");
+    }
     lua_pushinteger(L, r->id);
     lua_setfield(L, -2, "conn");
     lua_pushstring(L, r->peer);

@@ -95,7 +95,7 @@ void el_task_ended(struct el_task *t, int status, int count)
         el_fault_push(
             t->co,
             &(struct el_fault){.code = EL_EUSAGE,
-                               .op = "yield",
+                               .op = "task",
                                .message = "a task's own coroutine was left by a yield"});
         t->result_count = 2;
     }
@@ -305,9 +305,8 @@ static int sleep_for(lua_State *L)
         w->task->timer = timer;
     w->source = timer;
     w->withdraw = withdraw_sleep;
-    w->await.deadline_ns = el_clock_deadline(seconds);
-    if (w->await.deadline_ns == 0)
-        w->await.deadline_ns = UINT64_MAX / 2;
+    w->await.deadline_ns = seconds < 1e9 ? el_clock_ns() + (uint64_t)(seconds * 1e9)
+                                         : UINT64_MAX / 2; /* for ever */
     el_timer_start(timer, w->await.deadline_ns);
     return el_sched_yield(L, w, sleep_rest);
 }
@@ -427,6 +426,18 @@ static int unix_time(lua_State *L)
     return 1;
 }
 
+/* Collected while somebody waits: whoever waited was closed by another task. */
+static int waiter_gc(lua_State *L)
+{
+    struct waiter *w = check_waiter(L);
+    if (w->wait != NULL) {
+        w->wait->withdraw = NULL;
+        el_sched_wake(w->wait, EL_ECANCELLED);
+    }
+    w->wait = NULL;
+    return 0;
+}
+
 /* waiter:is_pending() -> whether a wake() would still be heard */
 static int waiter_is_pending(lua_State *L)
 {
@@ -469,6 +480,8 @@ void el_task_register(lua_State *L, struct el_sched *s)
         lua_setfield(L, -2, "__index");
     }
     if (luaL_newmetatable(L, WAITER_NAME)) {
+        lua_pushcfunction(L, waiter_gc);
+        lua_setfield(L, -2, "__gc");
         luaL_newlib(L, waiter_methods);
         lua_setfield(L, -2, "__index");
     }

@@ -43,6 +43,22 @@ static int check_host(const char *host, size_t n, const char **why)
     return 0;
 }
 
+/* What stands in brackets: an IPv6 address, perhaps with a zone (RFC 6874's "%eth0"). */
+static int check_ipv6(const char *host, size_t n, const char **why)
+{
+    char text[INET6_ADDRSTRLEN];
+    struct in6_addr parsed;
+    const char *zone = memchr(host, '%', n);
+    size_t len = zone != NULL ? (size_t)(zone - host) : n;
+    if (len < sizeof(text)) {
+        memcpy(text, host, len);
+        text[len] = '\0';
+        if (inet_pton(AF_INET6, text, &parsed) == 1 && zone != host + n - 1)
+            return 0;
+    }
+    return fail(why, "what stands in brackets is no IPv6 address");
+}
+
 static int check_port(long long port, bool listening, const char **why)
 {
     if (port < 0 || port > 65535)
@@ -84,6 +100,8 @@ static int parse_host_port(const char *text, size_t n, bool listening,
         a->host_len = (size_t)(bracket - a->host);
         if (memchr(a->host, ':', a->host_len) == NULL)
             return fail(why, "only IPv6 addresses stand in brackets");
+        if (check_ipv6(a->host, a->host_len, why) != 0)
+            return EL_EUSAGE;
         colon = bracket + 1;
         if (colon == end)
             return fail(why, "the port is missing");

@@ -145,7 +145,7 @@ static void on_alloc(void *owner, uv_buf_t *out)
     if (c->reader != NULL) {
         const char *hint = c->reader->hint;
         __builtin_prefetch((const char *)c->reader - CACHE_LINE);
-        for (size_t i = 0; i < 4; i++)
+        for (size_t i = 0; hint != NULL && i < 4; i++)
             __builtin_prefetch(hint + i * CACHE_LINE);
     }
     el_transcript_prefetch(c->transcript);
@@ -195,7 +195,8 @@ void el_conn_consume(struct el_conn *c, size_t n)
     el_buf_consume(&c->rx, n);
     if (c->rx.len == 0 && !c->in_read)
         rx_release(c);
-    if (!c->reading && c->rx.len < c->max_buffer)
+    /* Not before half of it is free: refilling costs a look at the whole content. */
+    if (!c->reading && c->rx.len <= c->max_buffer / 2)
         reading_start(c);
 }
 
@@ -398,7 +399,7 @@ int el_conn_shutdown(struct el_conn *c)
     if (err != 0)
         return err;
     c->sent_fin = true;
-    c->tx_end = EL_ECLOSED;
+    c->tx_end = EL_EHALF;
     note(c, EL_DIR_SHUTDOWN, NULL, 0);
     return 0;
 }

@@ -24,6 +24,7 @@ struct el_await {
     el_ready_fn *ready;   /* readers only */
     size_t n;             /* bytes wanted, for those that count */
     size_t seen;          /* bytes that need no second look */
+    size_t mark;          /* where that holds from, for those who need it */
     const void *extra;    /* what else `ready` needs */
     uint64_t deadline_ns; /* monotonic; 0: none */
     const void *hint; /* memory that `done` will need: fetched while the system reads */
@@ -77,7 +78,8 @@ static inline bool el_conn_ended(const struct el_conn *c)
     return c->rx_end != 0;
 }
 
-/* Drops `n` received bytes; reading goes on if the cap had stopped it. */
+/* Drops `n` received bytes; where the cap had stopped the reading, it goes on once half of the
+ * buffer is free, or somebody waits. */
 void el_conn_consume(struct el_conn *c, size_t n);
 
 /* The usual things to wait for: some byte or the end; a->n bytes or the end; a line (an LF)

@@ -148,7 +148,13 @@ static int connecting_socket(const struct el_dial *d, const struct sockaddr *sa)
     int fd = socket(sa->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -errno;
-    int status = d->has_bind ? bind(fd, from, length_of(from)) : 0;
+    int one = 1;
+    int status = 0;
+    if (d->has_bind) {
+        /* so that a port that was in use a moment ago can be named */
+        (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+        status = bind(fd, from, length_of(from));
+    }
     if (status == 0) {
         do
             status = connect(fd, sa, length_of(sa));

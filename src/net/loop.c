@@ -1,12 +1,35 @@
 #include "net/loop.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+/* What libuv opens for a loop, at most. Where it cannot, it aborts. */
+#define DESCRIPTORS 8
+
+static int check_descriptors(void)
+{
+    int fds[DESCRIPTORS];
+    int n = 0, err = 0;
+    while (n < DESCRIPTORS && err == 0) {
+        fds[n] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+        if (fds[n] < 0)
+            err = -errno;
+        else
+            n++;
+    }
+    while (n > 0)
+        (void)close(fds[--n]);
+    return err;
+}
 
 int el_loop_init(struct el_loop *loop)
 {
     memset(loop, 0, sizeof(*loop));
-    return uv_loop_init(&loop->uv);
+    int err = check_descriptors();
+    return err != 0 ? err : uv_loop_init(&loop->uv);
 }
 
 static void on_closed(uv_handle_t *handle)

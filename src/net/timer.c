@@ -39,7 +39,8 @@ static void on_timer(uv_timer_t *handle)
 void el_timer_start(struct el_timer *t, uint64_t due_ns)
 {
     uint64_t now = el_clock_ns();
-    uint64_t ms = due_ns > now ? (due_ns - now) / EL_NS_PER_MS + 1 : 1;
+    /* libuv's clock is cut to milliseconds: one more, and it is never early. */
+    uint64_t ms = due_ns > now ? (due_ns - now) / EL_NS_PER_MS + 2 : 1;
     /* libuv counts from the loop's cached time, which a long computation leaves behind. */
     uv_update_time(t->handle.loop);
     el_timer_stop(t);

@@ -14,7 +14,7 @@ typedef void el_timer_fn(void *arg);
 /* NULL when memory is out. */
 struct el_timer *el_timer_new(struct el_loop *loop, el_timer_fn *fire, void *arg);
 
-/* (Re)starts it to fire at the monotonic moment `due_ns` or up to 2 ms later. */
+/* (Re)starts it to fire at the monotonic moment `due_ns` or up to 3 ms later. */
 void el_timer_start(struct el_timer *t, uint64_t due_ns);
 void el_timer_stop(struct el_timer *t);
 

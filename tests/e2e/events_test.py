@@ -14,7 +14,7 @@ STATUSES = {
     "is not written": "skip",
     "gives up": "skip",
 }
-DIRECTIONS = {"send", "recv", "open", "eof", "close", "reset", "tls", "shutdown"}
+DIRECTIONS = {"send", "recv", "open", "eof", "close", "reset", "tls"}
 
 
 def outcomes(t, *options):
@@ -89,6 +89,23 @@ def facts(t):
     t.equal(["reads back", "sends bytes"], [step["name"] for step in passes["steps"]])
     for step in passes["steps"]:
         t.true(0 <= step["t"] <= passes["duration"] and 0 <= step["duration"], str(step))
+
+
+@case("a fact's table that is no list keeps all that is in it, whatever its keys are")
+def mixed_facts(t):
+    script = t.write("s.lua", """
+        it("sparse", function() fact("x", { [1] = "a", [5] = "b" }) end)
+        it("mixed", function() fact("x", { "a", key = "b" }) end)
+        it("nul", function() fact("x", { ["k\\0one"] = "a", ["k\\0two"] = "b" }) end)
+        it("name", function() fact("x\\0one", "a") fact("x\\0two", "b") end)""")
+    result = t.echolot("test", "-o", "jsonl", script)
+    for name, end in result.ends().items():
+        if end["status"] == "error":
+            t.equal("usage", end["error"]["kind"], f"{name}: kept, or refused")
+        else:
+            facts = end["facts"] if name == "name" else end["facts"]["x"]
+            values = list(facts.values()) if isinstance(facts, dict) else facts
+            t.equal(["a", "b"], sorted(values), name)
 
 
 @case("test_end: the error's kind, message, place, difference; failed checks go on")

@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import traceback
 from pathlib import Path
 
@@ -35,6 +36,7 @@ ASAN_RUNTIME = os.environ.get("EL_ASAN_RUNTIME", "")
 # Bounds, not expectations: whoever waits for a condition gives up after so long.
 DEADLINE_S = 60 if SANITIZED else 20
 CASE_S = 300 if SANITIZED else 90
+LEAVE_S = 5  # for what ends with another to be gone
 PACE_S = 0.005
 
 MARK = "ECHOLOT_E2E_CASE"
@@ -63,7 +65,8 @@ def need(program):
 def until(condition, what, seconds=None, process=None):
     """Waits for the condition; its value. Fails where it doesn't come, or the process ends first."""
     pace = threading.Event()
-    for _ in range(int((seconds or DEADLINE_S) / PACE_S)):
+    last_s = time.monotonic() + (seconds or DEADLINE_S)
+    while time.monotonic() < last_s:
         value = condition()
         if value:
             return value
@@ -283,7 +286,7 @@ class Process:
         if self.popen.stdin:
             self.popen.stdin.close()
         try:
-            until(lambda: not self.members(), "", 5)
+            until(lambda: not self.members(), "", LEAVE_S)
         except Failed:
             left = self.members()
             for pid in left:
@@ -396,7 +399,7 @@ class Case:
             if fault := process.finish():
                 yield fault
         try:
-            until(lambda: not processes(bears(self.mark)), "", 5)
+            until(lambda: not processes(bears(self.mark)), "", LEAVE_S)
         except Failed:
             left = processes(bears(self.mark))
             for pid in left:

@@ -114,6 +114,16 @@ describe("option bind", function()
         assert.equal(port, theirs.peer.port)
     end)
 
+    it("may name a port that was in use a moment ago", function()
+        local ours, theirs = pair.pair { bind = "127.0.0.4" }
+        local from = ("127.0.0.4:%d"):format(ours.local_address.port)
+        ours:close() -- ours first: our side keeps the port for a while
+        assert.equal("", theirs:read "a")
+        theirs:close()
+        local again = pair.pair { bind = from } -- to another port of the other side
+        assert.equal("tcp://" .. from, tostring(again.local_address))
+    end)
+
     it("has to be an address of this machine, not a name", function()
         for _, wrong in ipairs { "localhost", "", "not an address", "127.0.0.1:x", 7, {} } do
             pair.failure("usage", echolot.connect, "127.0.0.1:1", { bind = wrong })

@@ -251,6 +251,26 @@ describe("a coroutine that waits", function()
         end
     end)
 
+    it("and is a task's own does no harm when another closes it", function()
+        for _, wait in ipairs {
+            function() echolot.sleep(3600) end,
+            function() echolot.channel():get() end,
+            function() echolot.listen(pair.LOCAL):accept() end,
+        } do
+            local thread
+            local task = pair.start(function()
+                thread = coroutine.running()
+                wait()
+            end)
+            pcall(coroutine.close, thread) -- be it refused or not
+            collectgarbage()
+            task:cancel()
+            local ok = pcall(task.join, task)
+            assert.is_false(ok)
+        end
+        echolot.sleep(0) -- and others go on
+    end)
+
     it("is suspended, to those outside", function()
         local channel = echolot.channel()
         local co, task = waiting(function() return channel:get() end)

@@ -242,7 +242,7 @@ static void test_half_close(void **state)
     assert_int_equal(el_conn_shutdown(f.conn), 0);
     assert_int_equal(el_conn_shutdown(f.conn), 0); /* harmless */
     assert_int_equal(loopback_drain(f.loop, f.peer), 4);
-    assert_int_equal(el_conn_try_send(f.conn, NULL, &buf, 1, &taken), EL_ECLOSED);
+    assert_int_equal(el_conn_try_send(f.conn, NULL, &buf, 1, &taken), EL_EHALF);
     assert_int_equal(taken, 0);
     loopback_write(f.peer, "still heard", 11);
     wait_for(&f, &w);

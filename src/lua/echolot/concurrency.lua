@@ -274,10 +274,10 @@ function M.serve(address, f, options)
                     local client <close> = conn
                     pcall(f, client)
                 end)
-            elseif conn.kind ~= "limit" then
-                return -- closed, or cancelled
+            elseif conn.kind == "usage" or conn.kind == "cancelled" then
+                return -- the listener is closed, or the task is to end
             else
-                core.sleep(0.01) -- out of descriptors: clients wait until some end
+                core.sleep(0.01) -- out of descriptors, say: clients wait until some end
             end
         end
     end)

@@ -84,7 +84,8 @@ local function is_script_file(path)
     return text == nil or text:sub(1, 1) == "\27" or M.is_test_script(text)
 end
 
-local function search(dir, found, problems, depth)
+-- `seen` holds what was found before, by whatever name: links may lead round in circles.
+local function search(dir, found, problems, seen)
     local names, why = host.list(dir)
     if not names then
         problems[#problems + 1] = ("%s: %s"):format(dir, why)
@@ -93,10 +94,12 @@ local function search(dir, found, problems, depth)
     table.sort(names)
     for _, name in ipairs(names) do
         local path = dir:gsub("/+$", "") .. "/" .. name
-        local kind = host.kind(path)
-        if kind == "directory" and name:sub(1, 1) ~= "." and depth < 64 then
-            search(path, found, problems, depth + 1)
-        elseif kind == "file" and name:find "%.lua$" and is_script_file(path) then
+        local kind, identity = host.kind(path)
+        if kind == "directory" and name:sub(1, 1) ~= "." and not seen[identity] then
+            seen[identity] = true
+            search(path, found, problems, seen)
+        elseif kind == "file" and name:find "%.lua$" and not seen[identity] and is_script_file(path) then
+            seen[identity] = true
             found[#found + 1] = path
         end
     end
@@ -115,7 +118,7 @@ function M.files(paths)
         if not kind then
             problems[#problems + 1] = ("%s: %s"):format(path, why)
         elseif kind == "directory" then
-            search(path, found, problems, 0)
+            search(path, found, problems, { [why] = true })
             if #found == 0 then
                 empty[#empty + 1] = path
             end

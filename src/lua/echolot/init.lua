@@ -2,10 +2,19 @@
 local core = require "echolot.core"
 
 local concurrency = require "echolot.concurrency"
+local target = require "echolot.target"
+
+-- A target is asked for its address here, where that may wait: its server is started then.
+local function connect(whom, ...)
+    if type(whom) == "table" and getmetatable(whom) == target.metatable then
+        whom = whom.address
+    end
+    return core.connect(whom, ...)
+end
 
 ---@class echolot
 local M = {
-    connect = core.connect,
+    connect = connect,
     listen = core.listen,
     address = core.address,
     spawn = core.spawn,

@@ -100,6 +100,7 @@ function M.transcript(scope, started)
         local event = events[i]
         out[#out + 1] = {
             t = M.microseconds(math.max(0, event.t - started)), dir = event.dir,
+            half = event.half,
             peer = event.peer or event.address, conn = event.conn,
             data = event.data and M.data(event.data), omitted = event.omitted,
             omitted_after = event.omitted_after,
@@ -113,16 +114,55 @@ local function usage(op, message)
     error(core.error.new { kind = "usage", op = op, message = message }, 0)
 end
 
+-- A key as JSON has it. A NUL ends a key in the library that writes it.
+local function key_text(key)
+    return (tostring(key):gsub("\0", "\\x00"))
+end
+
 --- A fact's name, checked.
 function M.fact_name(name)
     if type(name) ~= "string" then
         usage("fact", "a name is expected first, got " .. type(name))
     end
-    return name
+    return key_text(name)
+end
+
+local function is_list(t)
+    local count = 0
+    for _ in pairs(t) do
+        count = count + 1
+    end
+    return count == #t
+end
+
+local copy
+
+local function copy_list(list, depth)
+    local out = {}
+    for i, item in ipairs(list) do
+        out[i] = copy(item, depth + 1)
+    end
+    return out
+end
+
+-- A table that is no list is an object, whatever its keys are, and loses none of them.
+local function copy_object(object, depth)
+    local out = {}
+    for key, item in pairs(object) do
+        if type(key) ~= "string" and type(key) ~= "number" then
+            usage("fact", "a key is neither string nor number")
+        end
+        local text = key_text(key)
+        if out[text] ~= nil then
+            usage("fact", ("two keys would both be %q"):format(text))
+        end
+        out[text] = copy(item, depth + 1)
+    end
+    return out
 end
 
 -- A copy, so that what the script does with its table later does not change the report.
-local function copy(value, depth)
+function copy(value, depth)
     local kind = type(value)
     if kind == "string" then
         return M.data(value)
@@ -133,14 +173,7 @@ local function copy(value, depth)
     elseif depth > 50 then
         usage("fact", "the table is nested too deeply, or contains itself")
     end
-    local out = {}
-    for key, item in pairs(value) do
-        if type(key) ~= "string" and type(key) ~= "number" then
-            usage("fact", "a key is neither string nor number")
-        end
-        out[key] = copy(item, depth + 1)
-    end
-    return out
+    return is_list(value) and copy_list(value, depth) or copy_object(value, depth)
 end
 
 --- A fact's value as JSON can hold it, checked.

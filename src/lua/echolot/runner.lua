@@ -156,7 +156,7 @@ local function emit_end(state, job, test, run)
         duration = run.duration, error = run.error, reason = run.status == "skip" and run.reason or nil,
         checks = run.checks, failed_checks = #run.failed_checks > 0 and run.failed_checks or nil,
         facts = next(run.facts) and run.facts or nil, steps = #run.steps > 0 and run.steps or nil,
-        transcript = run.transcript, transcript_dropped = run.dropped,
+        transcript = run.transcript or core.json.array {}, transcript_dropped = run.dropped,
     }
 end
 

@@ -17,12 +17,17 @@ function M.load(path)
     if not file then
         return nil, problem
     end
-    local first = file:read(1)
+    -- Read once: what comes through a pipe cannot be read again.
+    local text, why_not = file:read "a"
     file:close()
-    if first == "\27" then
+    if not text then
+        return nil, ("%s: %s"):format(path, why_not)
+    elseif text:sub(1, 1) == "\27" then
         return nil, ("%s: a binary chunk is never loaded: give its Lua source"):format(path)
     end
-    return loadfile(path)
+    -- A byte-order mark, and a first line that names the interpreter, are none of Lua's.
+    text = text:gsub("^\xef\xbb\xbf", ""):gsub("^#[^\n]*", "")
+    return load(text, "@" .. path)
 end
 
 --- Lets the script's own folder come first where `require` looks.

@@ -168,10 +168,15 @@ local function follow(self, worker, active)
     end
 end
 
+-- JSON holds UTF-8 only: the name by which a file is opened goes as hex.
+local function hex(bytes)
+    return (bytes:gsub(".", function(c) return ("%02x"):format(c:byte()) end))
+end
+
 local function job_for(self, path, skip)
     local o = self.options
     return {
-        path = path, skip = skip, list = o.list, filter = o.filter, filter_out = o.filter_out,
+        path = core.text.to_utf8(path), path_hex = hex(path), skip = skip, list = o.list, filter = o.filter, filter_out = o.filter_out,
         targets = o.targets, timeout = o.timeout, test_timeout = o.test_timeout,
         memory_limit = o.memory_limit, fail_fast = o.fail_fast,
     }
@@ -179,7 +184,8 @@ end
 
 -- Runs a file to its end, on as many workers as that takes. The worker that is left, or nil.
 local function run_file(self, worker, path)
-    local active = { path = path, reached = 0 }
+    local shown = core.text.to_utf8(path)
+    local active = { path = shown, reached = 0 }
     while true do
         worker = worker or start_worker(self)
         self.active[worker] = active
@@ -204,7 +210,7 @@ local function run_file(self, worker, path)
         -- Lost outside of any test, and without progress: it would be lost again.
         if not active.test or active.reached == reached_before or self.stopping then
             self.emit(event {
-                event = "file_end", path = path, status = "error", duration = 0,
+                event = "file_end", path = shown, status = "error", duration = 0,
                 tests = active.reached,
                 error = not active.test and { kind = kind, message = message } or nil,
             })

@@ -57,7 +57,7 @@ end
 
 -- Reads the file, which says what tests there are. nil, or the error of a file that does not load.
 local function read_file(state, job)
-    local chunk, why = script.load(job.path)
+    local chunk, why = script.load(job.file)
     if not chunk then
         return { kind = "load", message = why }
     end
@@ -72,7 +72,7 @@ local function read_file(state, job)
 end
 
 local function run_file(job)
-    script.set_package_path(job.path)
+    script.set_package_path(job.file)
     local state = runner.prepare(job, _G, emit)
     emit { event = "file_start", path = job.path }
     local started = core.now()
@@ -98,6 +98,7 @@ end
 
 return function(text)
     local job = assert(core.json.decode(text))
+    job.file = job.path_hex:gsub("%x%x", function(digits) return string.char(tonumber(digits, 16)) end)
     core.set_timeout(job.timeout)
     install_exit()
     local task = core.root:spawn(run_file, job)

@@ -6,7 +6,7 @@ local M = {}
 
 local WORDS = {
     open = "connected", eof = "the peer has finished sending", close = "closed",
-    reset = "reset", shutdown = "finished sending", tls = "TLS",
+    reset = "reset", tls = "TLS",
 }
 
 -- Lines of one event's bytes that are shown at most, from its start and from its end.
@@ -83,7 +83,7 @@ function M.lines(test, style, indent, out)
                 out[#out + 1] = ("%s%s%s %s"):format(indent, i == 1 and time or blank, i == 1 and arrow or " ", line)
             end
         else
-            out[#out + 1] = ("%s%s%s"):format(indent, time, style.paint("dim", WORDS[event.dir] or event.dir))
+            out[#out + 1] = ("%s%s%s"):format(indent, time, style.paint("dim", event.half and "finished sending" or WORDS[event.dir] or event.dir))
         end
     end
 end
