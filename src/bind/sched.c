@@ -111,6 +111,7 @@ struct el_wait *el_sched_begin_wait(lua_State *L, struct el_sched *s, const char
     w->task = t;
     w->status = 1;
     w->suspended = false;
+    w->follows = false;
     w->withdraw = NULL;
     w->source = NULL;
     return w;
@@ -162,6 +163,26 @@ static void run_ready(struct el_sched *s)
     }
 }
 
+/* Ends the waits of all tasks that hang on no other's end, or where there are none (tasks that
+ * join each other), of all. How many. */
+static int break_deadlock(struct el_sched *s)
+{
+    int count = 0;
+    for (int joins = 0; joins <= 1 && count == 0; joins++) {
+        for (struct el_task *t = s->tasks; t != NULL; t = t->next) {
+            struct el_wait *w = &t->wait;
+            if (!w->suspended || w->status <= 0 || (w->follows && !joins))
+                continue;
+            if (w->withdraw != NULL)
+                w->withdraw(w);
+            w->status = EL_EUSAGE;
+            el_sched_ready(s, t);
+            count++;
+        }
+    }
+    return count;
+}
+
 int el_sched_drive(lua_State *L, struct el_sched *s, struct el_wait *w)
 {
     int err = 0;
@@ -177,7 +198,7 @@ int el_sched_drive(lua_State *L, struct el_sched *s, struct el_wait *w)
         if (mode == UV_RUN_ONCE && el_sock_read_alone(s->loop))
             continue;
         int alive = uv_run(&s->loop->uv, mode);
-        if (!alive && s->ready_first == NULL && w->status > 0) {
+        if (!alive && s->ready_first == NULL && w->status > 0 && break_deadlock(s) == 0) {
             err = EL_EUSAGE;
             break;
         }

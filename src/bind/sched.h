@@ -26,6 +26,7 @@ struct el_wait {
     struct el_task *task; /* NULL: outside of any task */
     int status;           /* > 0 while waiting, then 0 or what went wrong */
     bool suspended;
+    bool follows;                        /* ends when another task does */
     void (*withdraw)(struct el_wait *w); /* takes it back from `source` */
     void *source;
     int arg, last;
@@ -43,6 +44,7 @@ struct el_sched {
     bool driving;
     bool closing;
     bool interrupted;
+    struct el_task *tasks; /* all that have not ended */
     struct el_task *ready_first, *ready_last;
     struct el_wait outside;
     struct el_scope *root;
@@ -69,7 +71,8 @@ void el_sched_wake(struct el_wait *w, int status);
  * with the wait as its context. Outside of any task it runs the loop meanwhile. */
 int el_sched_yield(lua_State *L, struct el_wait *w, lua_KFunction k);
 
-/* Runs tasks and the loop until `w` is over; EL_EUSAGE when nothing can ever end it. */
+/* Runs tasks and the loop until `w` is over; EL_EUSAGE when nothing can ever end it. A deadlock
+ * of tasks is told to them first: each wait that hangs on no other task's end gets EL_EUSAGE. */
 int el_sched_drive(lua_State *L, struct el_sched *s, struct el_wait *w);
 
 /* Puts a task at the end of those that may run. */

@@ -188,6 +188,7 @@ static int wait_drained(lua_State *L, struct el_scope *scope)
     struct el_wait *w = el_sched_begin_wait(L, scope->sched, "close");
     w->source = scope;
     w->withdraw = withdraw_drain;
+    w->follows = true;
     scope->drained = w;
     return el_sched_yield(L, w, close_rest);
 }

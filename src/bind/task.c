@@ -86,6 +86,9 @@ static bool was_cancelled(struct el_task *t)
 void el_task_ended(struct el_task *t, int status, int count)
 {
     t->ended = true;
+    *t->link = t->next;
+    if (t->next != NULL)
+        t->next->link = t->link;
     t->result_count = count;
     if (status != LUA_OK) {
         /* Not by `body`: it yielded behind our back, or Lua itself failed in it. */
@@ -164,6 +167,11 @@ int el_task_spawn(lua_State *L, struct el_sched *s, struct el_scope *scope)
     lua_pushlightuserdata(t->co, s);
     lua_pushcclosure(t->co, body, 1);
     lua_xmove(L, t->co, n);
+    t->next = s->tasks;
+    t->link = &s->tasks;
+    if (t->next != NULL)
+        t->next->link = &t->next;
+    s->tasks = t;
     el_scope_own_task(scope, t, cancel_owned);
     el_sched_ready(s, t);
     return 1;
@@ -228,6 +236,7 @@ static int task_join(lua_State *L)
     struct el_wait *w = el_sched_begin_wait(L, t->sched, "join");
     w->source = t;
     w->withdraw = withdraw_join;
+    w->follows = true;
     w->await.extra = t->joiners;
     t->joiners = w;
     return el_sched_yield(L, w, join_rest);

@@ -13,6 +13,7 @@ struct el_task {
     struct el_wait *joiners; /* a list through wait.await.extra */
     struct el_scope *scope;
     struct el_owned owned;
+    struct el_task *next, **link; /* the scheduler's list of all */
     struct el_task *next_ready;
     struct el_timer *timer; /* made by its first sleep */
     int result_count;       /* on co's stack: true and results, or false and an error */

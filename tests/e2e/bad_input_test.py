@@ -336,6 +336,24 @@ def names(t):
     t.lacks(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", t.status(0, t.echolot("test", "--list", path)).text())
 
 
+@case("echolot run: tasks that wait for each other, or for nobody: the place, status 1, no hang")
+def deadlock(t):
+    nobody = t.write("nobody.lua", """
+        local e = require "echolot"
+        e.spawn(function()
+            e.channel():get()
+        end):join()""")
+    result = t.status(1, t.run(ECHOLOT, "run", nobody))
+    t.matches(r"nobody\.lua:4: .*deadlock", result.errors())
+    each_other = t.write("each_other.lua", """
+        local e = require "echolot"
+        local one, other
+        one = e.spawn(function() e.sleep(0) other:join() end)
+        other = e.spawn(function() one:join() end)
+        print(pcall(one.join, one))""")
+    t.matches(r"^false\tjoin: ", t.status(1, t.run(ECHOLOT, "run", each_other)).text())
+
+
 @case("names that are empty, equal, very long, or many: each test is reported by its number")
 def many(t):
     script = t.write("many.lua", """

@@ -83,7 +83,9 @@ describe("a client that never reads", function()
             local sent, err = pour(greedy:timeout(0.1), BLOCK, 256)
             assert.is_true(sent < 256)
             assert.equal("timeout", err.kind)
+            if not os.getenv "EL_SANITIZE" then -- which keeps what is freed for a while
             assert.is_true(peak_mib() - before_mib < 64)
+        end
             assert.is_true(serves(running))
         end)
     end
@@ -117,7 +119,9 @@ describe("a line without an end", function()
             local sent, err = pour(peer, BLOCK, 1024)
             assert.is_true(sent < 64)
             assert.equal("reset", err.kind)
+            if not os.getenv "EL_SANITIZE" then -- which keeps what is freed for a while
             assert.is_true(peak_mib() - before_mib < 64)
+        end
             assert.is_true(serves(running))
         end
     end)
@@ -147,7 +151,9 @@ describe("a line without an end", function()
         local before_mib = peak_mib()
         assert.equal(64, (pour(peer, BLOCK, 64)))
         assert.equal("xxxxxxxxxx", peer:send("\n"):read "l")
-        assert.is_true(peak_mib() - before_mib < 64)
+        if not os.getenv "EL_SANITIZE" then -- which keeps what is freed for a while
+            assert.is_true(peak_mib() - before_mib < 64)
+        end
     end)
 
     it("is split as it comes", function()
