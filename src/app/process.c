@@ -107,10 +107,11 @@ static int push_pair(lua_State *L, struct el_ctx *ctx, const char *name, int *th
         (void)close(fds[1]);
         return err;
     }
-    *theirs = fds[1];
     err = el_conn_attach(lc, stream, name, "worker");
     if (err != 0)
         (void)close(fds[1]);
+    else
+        *theirs = fds[1];
     return err;
 }
 
@@ -201,6 +202,11 @@ static int process_gc(lua_State *L)
 {
     struct lprocess *p = check_process(L);
     kill_group(p);
+    if (p->waiter != NULL) {
+        p->waiter->withdraw = NULL;
+        el_sched_wake(p->waiter, EL_ECANCELLED);
+    }
+    p->waiter = NULL;
     if (p->handle != NULL)
         p->handle->owner = NULL;
     p->handle = NULL;

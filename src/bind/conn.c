@@ -12,6 +12,7 @@
 #include "bind/address.h"
 #include "bind/args.h"
 #include "bind/fault.h"
+#include "bind/task.h"
 
 #define SEND_PIECES 16
 #define SEND_PIECE_MAX ((size_t)1 << 30)
@@ -328,9 +329,8 @@ static void advance(lua_State *L, struct progress *at, size_t taken)
     }
 }
 
-/* Has the wait `w` (NULL: none yet) stand in line, and yields. */
-static int send_later(lua_State *L, struct el_lconn *lc, struct el_wait *w,
-                      struct progress at)
+/* Has the wait `w` (NULL: none yet) stand in line for room. Returns the wait. */
+static struct el_wait *stand_in_line(lua_State *L, struct el_lconn *lc, struct el_wait *w)
 {
     if (w == NULL) {
         w = el_sched_begin_wait(L, &lc->ctx->sched, "send");
@@ -341,15 +341,23 @@ static int send_later(lua_State *L, struct el_lconn *lc, struct el_wait *w,
     }
     w->await.deadline_ns = el_clock_deadline(w->limit_s);
     w->status = 1;
-    int err = el_conn_await_send(lc->conn, &w->await);
+    int err = w->task != NULL && w->task->cancelled
+                  ? EL_ECANCELLED /* since its last wait, whose end was on its way */
+                  : el_conn_await_send(lc->conn, &w->await);
     if (err != 0) {
         el_conn_writer_leave(lc->conn, &w->await);
         el_conn_raise(L, lc, "send", err);
     }
-    w->arg = at.arg;
-    w->last = at.last;
-    w->offset = at.offset;
-    return el_sched_yield(L, w, send_rest);
+    return w;
+}
+
+/* Raises what ended the wait, if that was no success. */
+static void check_turn(lua_State *L, struct el_lconn *lc, struct el_wait *w)
+{
+    if (w->status >= 0)
+        return;
+    el_conn_writer_leave(lc->conn, &w->await);
+    el_conn_read_result(L, lc, "send", w);
 }
 
 /* Sends from `at` on. `w` is the wait that has our turn among the writers, or NULL as long as
@@ -369,9 +377,21 @@ static int send_from(lua_State *L, struct el_lconn *lc, struct el_wait *w,
                 el_conn_writer_leave(c, &w->await);
             el_conn_raise(L, lc, "send", err);
         }
-        if (taken == 0)
-            return send_later(L, lc, w, at);
         advance(L, &at, taken);
+        if (taken > 0)
+            continue;
+        w = stand_in_line(L, lc, w);
+        if (w->task != NULL) {
+            w->arg = at.arg;
+            w->last = at.last;
+            w->offset = at.offset;
+            return el_sched_yield(L, w, send_rest);
+        }
+        /* Outside of any task, in a loop: the continuation would nest a call for each wait. */
+        err = el_sched_drive(L, &lc->ctx->sched, w);
+        if (err != 0)
+            w->status = err;
+        check_turn(L, lc, w);
     }
     if (w != NULL)
         el_conn_writer_leave(c, &w->await);
@@ -384,10 +404,7 @@ static int send_rest(lua_State *L, int status, lua_KContext ctx)
     struct el_wait *w = (struct el_wait *)ctx;
     struct el_lconn *lc = lua_touserdata(L, 1);
     (void)status;
-    if (w->status < 0) {
-        el_conn_writer_leave(lc->conn, &w->await);
-        el_conn_read_result(L, lc, "send", w);
-    }
+    check_turn(L, lc, w);
     struct progress at = {.arg = w->arg, .last = w->last, .offset = w->offset};
     return send_from(L, lc, w, at);
 }

@@ -177,6 +177,19 @@ static int co_yield (lua_State *L)
     return lua_yield(L, lua_gettop(L));
 }
 
+/* What a wait is about lies on the waiting coroutine's stack. Who wants it to end cancels the
+ * task. */
+static int co_close(lua_State *L)
+{
+    lua_State *co = lua_tothread(L, 1);
+    if (co != NULL && el_sched_is_waiting(co))
+        return luaL_error(L, "cannot close a coroutine that waits");
+    lua_pushvalue(L, lua_upvalueindex(2));
+    lua_insert(L, 1);
+    lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
+    return lua_gettop(L);
+}
+
 static const luaL_Reg functions[] = {
     {"resume", co_resume},
     {"wrap", co_wrap},
@@ -189,6 +202,10 @@ void el_coroutine_install(lua_State *L, struct el_sched *s)
     if (lua_getglobal(L, "coroutine") == LUA_TTABLE) {
         lua_pushlightuserdata(L, s);
         luaL_setfuncs(L, functions, 1);
+        lua_pushlightuserdata(L, s);
+        lua_getfield(L, -2, "close");
+        lua_pushcclosure(L, co_close, 2);
+        lua_setfield(L, -2, "close");
     }
     lua_pop(L, 1);
 }

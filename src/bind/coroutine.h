@@ -4,7 +4,8 @@
 
 #include "bind/sched.h"
 
-/* [-0, +0, memory] Replaces coroutine.resume, wrap and yield by ones that carry waits. */
+/* [-0, +0, memory] Replaces coroutine.resume, wrap and yield by ones that carry waits,
+ * and close by one that lets those that wait alone. */
 void el_coroutine_install(lua_State *L, struct el_sched *s);
 
 #endif

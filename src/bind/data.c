@@ -12,6 +12,9 @@
 
 #define INT_SIZE_MAX 16
 
+/* More than any buffer holds, and so little that sums of a few cannot overflow. */
+#define NEED_MAX (SIZE_MAX / 8)
+
 /* Where a format's reader stands. */
 struct cursor {
     const char *format;
@@ -30,7 +33,7 @@ static size_t digits(struct cursor *u, size_t otherwise)
     if (!isdigit((unsigned char)*u->format))
         return otherwise;
     while (isdigit((unsigned char)*u->format)) {
-        n = n < SIZE_MAX / 100 ? n * 10 + (size_t)(*u->format - '0') : n;
+        n = n < NEED_MAX / 100 ? n * 10 + (size_t)(*u->format - '0') : NEED_MAX / 2;
         u->format++;
     }
     return n;
@@ -123,7 +126,7 @@ static int option(struct cursor *u)
         }
         size_t n = length_prefix(u, u->at, size);
         u->at += size;
-        if (n > SIZE_MAX / 2)
+        if (n > NEED_MAX)
             return EL_ELIMIT;
         u->at += n;
         return 1;
@@ -188,6 +191,8 @@ static int ready_unpack(const struct el_conn *c, struct el_await *a)
         int more = option(&u);
         if (more < 0)
             return more;
+        if (u.at > NEED_MAX)
+            return EL_ELIMIT;
         if (more == 0)
             break;
     }

@@ -172,7 +172,7 @@ static void on_timer(void *arg)
 {
     struct llistener *ll = arg;
     struct el_wait *w = ll->listener.ready != NULL ? ll->listener.arg : NULL;
-    if (w == NULL)
+    if (w == NULL || w->await.deadline_ns == 0) /* an earlier accept's limit */
         return;
     if (el_clock_ns() < w->await.deadline_ns) {
         el_timer_start(ll->timer, w->await.deadline_ns);

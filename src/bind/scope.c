@@ -105,7 +105,7 @@ bool el_scope_task_ended(lua_State *L, struct el_scope *scope, struct el_task *t
                          bool keep)
 {
     el_scope_disown(&t->owned);
-    keep = keep && scope->failure_count < EL_SCOPE_FAILURES;
+    keep = keep && !scope->abandoned && scope->failure_count < EL_SCOPE_FAILURES;
     if (keep) {
         struct el_owned **end = &scope->failures;
         while (*end != NULL)
@@ -139,7 +139,7 @@ static int push_failure(lua_State *L, struct el_scope *scope)
         struct el_task *t = task_of(scope->failures);
         if (pushed == 0) {
             lua_rawgetp(L, LUA_REGISTRYINDEX, t);
-            pushed = el_task_push_failure(L, t);
+            pushed = el_task_push_failure(L);
         }
         el_scope_failure_seen(L, t);
     }
@@ -185,6 +185,8 @@ static int wait_drained(lua_State *L, struct el_scope *scope)
         scope->abandoned = true;
         return push_failure(L, scope);
     }
+    if (scope->drained != NULL)
+        el_fault_usage(L, "join", "another task already waits for this scope");
     struct el_wait *w = el_sched_begin_wait(L, scope->sched, "close");
     w->source = scope;
     w->withdraw = withdraw_drain;

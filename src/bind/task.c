@@ -14,6 +14,7 @@
 /* User values of a task. */
 #define UV_COROUTINE 1
 #define UV_TRACEBACK 2
+#define UV_RESULTS 3
 
 static struct el_sched *sched_of(lua_State *L)
 {
@@ -71,15 +72,47 @@ static void forget(struct el_task *t)
     lua_rawsetp(L, LUA_REGISTRYINDEX, t);
 }
 
-static bool was_cancelled(struct el_task *t)
+/* [-0, +1] Pushes the error of the failed task at index `task`. */
+static void push_error(lua_State *L, int task)
 {
-    if (!t->cancelled || !lua_istable(t->co, -1))
+    lua_getiuservalue(L, task, UV_RESULTS);
+    lua_rawgeti(L, -1, 2);
+    lua_remove(L, -2);
+}
+
+/* The coroutine is a value that the script may hold: what the task came to is not left on its
+ * stack. [-0, +1] Pushes the task. */
+static void keep_results(lua_State *L, struct el_task *t)
+{
+    int task = lua_gettop(L) + 1;
+    lua_rawgetp(L, LUA_REGISTRYINDEX, t);
+    lua_createtable(L, t->result_count, 0);
+    t->failed = !lua_toboolean(t->co, -t->result_count);
+    for (int i = t->result_count; i >= 1; i--) {
+        lua_xmove(t->co, L, 1);
+        lua_rawseti(L, -2, i);
+    }
+    lua_setiuservalue(L, task, UV_RESULTS);
+    lua_pushnil(L);
+    lua_setiuservalue(L, task, UV_COROUTINE);
+    t->co = NULL;
+}
+
+/* [-0, +0] Of the task on top. */
+static bool was_cancelled(lua_State *L, struct el_task *t)
+{
+    bool yes = false;
+    if (!t->cancelled)
         return false;
-    lua_pushliteral(t->co, "kind");
-    lua_rawget(t->co, -2);
-    const char *kind = lua_tostring(t->co, -1);
-    bool yes = kind != NULL && strcmp(kind, "cancelled") == 0;
-    lua_pop(t->co, 1);
+    push_error(L, lua_gettop(L));
+    if (lua_istable(L, -1)) {
+        lua_pushliteral(L, "kind");
+        lua_rawget(L, -2);
+        const char *kind = lua_tostring(L, -1);
+        yes = kind != NULL && strcmp(kind, "cancelled") == 0;
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
     return yes;
 }
 
@@ -102,7 +135,9 @@ void el_task_ended(struct el_task *t, int status, int count)
                                .message = "a task's own coroutine was left by a yield"});
         t->result_count = 2;
     }
-    t->failed = !lua_toboolean(t->co, -t->result_count);
+    lua_State *L = t->sched->L;
+    (void)lua_checkstack(L, 8); /* in vain only where memory is out */
+    keep_results(L, t);
     el_timer_free(t->timer);
     t->timer = NULL;
     while (t->joiners != NULL) {
@@ -112,17 +147,18 @@ void el_task_ended(struct el_task *t, int status, int count)
         el_sched_wake(w, 0);
     }
     /* A failure that nobody joins is not lost: its scope keeps it, and tells at its end. */
-    bool unseen = t->failed && !t->observed && !was_cancelled(t);
-    if (!el_scope_task_ended(t->sched->L, t->scope, t, unseen))
+    bool unseen = t->failed && !t->observed && !was_cancelled(L, t);
+    lua_pop(L, 1);
+    if (!el_scope_task_ended(L, t->scope, t, unseen))
         forget(t);
 }
 
-int el_task_push_failure(lua_State *L, struct el_task *t)
+int el_task_push_failure(lua_State *L)
 {
-    luaL_checkstack(L, 3, NULL);
-    lua_pushvalue(t->co, -1);
-    lua_xmove(t->co, L, 1);
-    lua_getiuservalue(L, -2, UV_TRACEBACK);
+    int task = lua_gettop(L);
+    luaL_checkstack(L, 4, NULL);
+    push_error(L, task);
+    lua_getiuservalue(L, task, UV_TRACEBACK);
     return 2;
 }
 
@@ -153,7 +189,7 @@ int el_task_spawn(lua_State *L, struct el_sched *s, struct el_scope *scope)
     if (scope->closed)
         el_fault_usage(L, "spawn", "what it would belong to has ended");
     int n = lua_gettop(L);
-    struct el_task *t = lua_newuserdatauv(L, sizeof(*t), 2);
+    struct el_task *t = lua_newuserdatauv(L, sizeof(*t), UV_RESULTS);
     memset(t, 0, sizeof(*t));
     t->sched = s;
     luaL_setmetatable(L, EL_TASK_NAME);
@@ -188,18 +224,15 @@ static int join_results(lua_State *L, struct el_task *t)
     t->observed = true;
     el_scope_failure_seen(L, t);
     if (t->failed) {
-        lua_pushvalue(t->co, -1);
-        lua_xmove(t->co, L, 1);
+        push_error(L, 1);
         return lua_error(L);
     }
     int n = t->result_count - 1;
-    luaL_checkstack(L, n, "too many results");
-    if (!lua_checkstack(t->co, n))
-        el_fault_usage(L, "join", "too many results");
-    int first = lua_gettop(t->co) - n + 1;
+    luaL_checkstack(L, n + 1, "too many results");
+    lua_settop(L, 1);
+    lua_getiuservalue(L, 1, UV_RESULTS);
     for (int i = 0; i < n; i++)
-        lua_pushvalue(t->co, first + i);
-    lua_xmove(t->co, L, n);
+        lua_rawgeti(L, 2, i + 2);
     return n;
 }
 
@@ -259,10 +292,7 @@ static int task_failure(lua_State *L)
         return 0;
     t->observed = true;
     el_scope_failure_seen(L, t);
-    lua_pushvalue(t->co, -1);
-    lua_xmove(t->co, L, 1);
-    lua_getiuservalue(L, 1, UV_TRACEBACK);
-    return 2;
+    return el_task_push_failure(L);
 }
 
 static int task_tostring(lua_State *L)
@@ -381,6 +411,8 @@ static int waiter_wait(lua_State *L)
     lua_settop(L, 1);
     if (w->woken)
         return waiter_values(L);
+    if (w->wait != NULL)
+        el_fault_usage(L, "wait", "another task already waits here");
     struct el_wait *wait = el_sched_begin_wait(L, w->sched, "wait");
     wait->source = w;
     wait->withdraw = withdraw_waiter;

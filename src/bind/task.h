@@ -8,7 +8,7 @@
 
 struct el_task {
     struct el_sched *sched;
-    lua_State *co;
+    lua_State *co; /* NULL once it has ended */
     struct el_wait wait;
     struct el_wait *joiners; /* a list through wait.await.extra */
     struct el_scope *scope;
@@ -16,7 +16,7 @@ struct el_task {
     struct el_task *next, **link; /* the scheduler's list of all */
     struct el_task *next_ready;
     struct el_timer *timer; /* made by its first sleep */
-    int result_count;       /* on co's stack: true and results, or false and an error */
+    int result_count; /* kept as a user value: true and results, or false and an error */
     bool started, queued, cancelled, ended, failed, observed;
 };
 
@@ -29,7 +29,7 @@ int el_task_spawn(lua_State *L, struct el_sched *s, struct el_scope *scope);
 
 /* [-0, +2, memory] Pushes the error and the traceback (or nil) of the failed task on top.
  * Returns 2. */
-int el_task_push_failure(lua_State *L, struct el_task *t);
+int el_task_push_failure(lua_State *L);
 
 /* [-0, +0, memory] Adds spawn, sleep, waiter, scope, run to the table on top. */
 void el_task_register(lua_State *L, struct el_sched *s);

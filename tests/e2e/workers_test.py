@@ -4,7 +4,7 @@ import re
 
 from harness import ECHOLOT, SANITIZED, SCRIPTS, as_events, case, main
 
-LIMITS = ["--test-timeout", "0.5", "--memory-limit", "64M"]
+LIMITS = ["--test-timeout", "3" if SANITIZED else "0.5", "--memory-limit", "64M"]
 # A worker that computes is given 2 s more: of those, one is enough for a run of its own.
 SLOW = {"spin_in_c", "spin_in_hook", "spin_coroutine", "stop"}
 SEGV = "exited with status 86" if SANITIZED else "Segmentation fault"

@@ -280,56 +280,47 @@ describe("a coroutine that waits", function()
         assert.equal("dead", coroutine.status(co))
     end)
 
-    it("may be closed; whoever had resumed it hears of it", function()
-        local closed = false
+    it("cannot be closed: what it waits for lies on its stack", function()
         local ours, theirs = pair.pair()
-        local co, task = waiting(function()
-            local guard <close> = setmetatable({}, { __close = function() closed = true end })
-            ours:read()
-        end)
-        assert.is_true(coroutine.close(co))
-        assert.is_true(closed)
-        assert.equal("dead", coroutine.status(co))
-        theirs:send "line\n" -- what it waited for ends the task's wait
-        local ok = task:join()
-        assert.is_false(ok)
-        assert.equal("line", ours:read())
-    end)
-
-    it("may be closed and collected, and its task cancelled", function()
-        local co, task = waiting(function()
-            echolot.channel():get()
-        end)
-        coroutine.close(co)
-        co = nil
-        for _ = 1, 3 do
-            collectgarbage()
-        end
-        local filler = {}
-        for i = 1, 1000 do
-            filler[i] = echolot.channel()
-        end
-        task:cancel()
-        pcall(task.join, task)
-    end)
-
-    it("may be closed while it connects or accepts", function()
         local listener = echolot.listen(pair.LOCAL)
+        local closed = 0
         for _, wait in ipairs {
-            function() echolot.connect("localhost", listener.port) end,
-            function() listener:accept() end,
+            function() return ours:read() end,
+            function() return ours:unpack ">I4" end,
+            function() echolot.channel():get() end,
+            function() echolot.connect("localhost", listener.port):recv() end,
+            function() echolot.listen(pair.LOCAL):accept() end,
             function() echolot.sleep(3600) end,
         } do
-            local co, task = waiting(wait)
-            if coroutine.status(co) == "suspended" then
-                coroutine.close(co)
-            end
+            local co, task = waiting(function()
+                local guard <close> = setmetatable({}, { __close = function() closed = closed + 1 end })
+                return wait()
+            end)
+            local ok, why = pcall(coroutine.close, co)
+            assert.is_false(ok)
+            assert.contains("waits", why)
+            assert.equal("suspended", coroutine.status(co))
             collectgarbage()
             task:cancel()
             pcall(task.join, task)
         end
-        local conn = echolot.connect(listener.address)
-        assert.equal(listener.address, conn.peer)
+        theirs:send "line\n"
+        assert.equal("line", ours:read())
+        assert.equal(6, closed)
+    end)
+
+    it("was a task's own tells nothing and does nothing once that has ended", function()
+        local thread
+        local called = false
+        local task = echolot.spawn(function()
+            thread = coroutine.running()
+            return 1, function() called = true end
+        end)
+        task:join()
+        assert.is_false((coroutine.resume(thread, "hello")))
+        pcall(coroutine.close, thread)
+        assert.equal(1, (task:join()))
+        assert.is_false(called)
     end)
 
     it("may be dropped with its task", function()

@@ -190,3 +190,15 @@ describe("unpack", function()
         assert.equal(513, value)
     end)
 end)
+
+it("unpack of more than any memory holds is a limit, or the script's mistake", function()
+    local ours, theirs = pair.pair()
+    theirs:send "\1xyz"
+    for _, format in ipairs {
+        "<s1" .. ("c184467440737095516"):rep(100) .. "c8s8", "s1c99999999999999999999", "z" .. ("c2305843009213693951"):rep(9),
+    } do
+        local ok, err = pcall(ours.unpack, ours:timeout(0.02), format)
+        assert.is_false(ok)
+        assert.is_true(err.kind == "limit" or err.kind == "usage" or err.kind == "timeout", tostring(err))
+    end
+end)
