@@ -283,7 +283,6 @@ describe("a coroutine that waits", function()
     it("cannot be closed: what it waits for lies on its stack", function()
         local ours, theirs = pair.pair()
         local listener = echolot.listen(pair.LOCAL)
-        local closed = 0
         for _, wait in ipairs {
             function() return ours:read() end,
             function() return ours:unpack ">I4" end,
@@ -292,10 +291,7 @@ describe("a coroutine that waits", function()
             function() echolot.listen(pair.LOCAL):accept() end,
             function() echolot.sleep(3600) end,
         } do
-            local co, task = waiting(function()
-                local guard <close> = setmetatable({}, { __close = function() closed = closed + 1 end })
-                return wait()
-            end)
+            local co, task = waiting(wait)
             local ok, why = pcall(coroutine.close, co)
             assert.is_false(ok)
             assert.contains("waits", why)
@@ -306,7 +302,6 @@ describe("a coroutine that waits", function()
         end
         theirs:send "line\n"
         assert.equal("line", ours:read())
-        assert.equal(6, closed)
     end)
 
     it("was a task's own tells nothing and does nothing once that has ended", function()
