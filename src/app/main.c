@@ -1,4 +1,5 @@
 #include <lauxlib.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,9 @@
 
 /* Exit statuses of the program (scripts/README.md, "Running"). */
 enum { EXIT_USAGE = 2, EXIT_INTERNAL = 3 };
+
+/* A collection begins when memory has grown to so many percent of what the last one left. */
+#define RUN_GC_PAUSE 400
 
 /* Writes "WHO: WHAT"; what a user typed is shown, not obeyed by the terminal. */
 static int complain(const char *who, const char *what)
@@ -111,16 +115,28 @@ static int run_command(const struct el_command *command, int argc, char **argv)
         status = 0;
     } else {
         lua_settop(L, 1);
-        if (strcmp(command->name, "run") == 0)
+        if (strcmp(command->name, "run") == 0) {
             el_vm_set_limit(L, memory_limit(L));
+            if (memory_limit(L) == 0) /* a program may trade memory for time */
+                lua_gc(L, LUA_GCINC, RUN_GC_PAUSE, 0, 0);
+        }
         status = carry_out(L, command);
     }
     el_vm_free(L);
     return status;
 }
 
+/* glibc gives memory back to the system as soon as 128 KiB lie free at the top of the heap: a
+ * script that receives in bulk would pay page faults for each collection of its garbage. */
+static void keep_freed_memory(void)
+{
+    (void)mallopt(M_TRIM_THRESHOLD, 256 << 20);
+    (void)mallopt(M_MMAP_THRESHOLD, 32 << 20);
+}
+
 int main(int argc, char **argv)
 {
+    keep_freed_memory();
     /* Name look-ups are in libuv's threads: more of them, unless the user chose. */
     (void)setenv("UV_THREADPOOL_SIZE", "32", 0);
     if (argc < 2) {

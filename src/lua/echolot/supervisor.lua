@@ -38,17 +38,16 @@ local function event(fields)
     return fields
 end
 
--- A worker process, and what it prints, which becomes log events.
+-- A worker process, and what it writes to its standard output and error, which becomes log
+-- events of the file.
 local function start_worker(self)
     local process, channel, output = host.start_worker()
     local worker = { process = process, channel = channel, output = output }
     worker.listener = core.spawn(function()
         for line in output:lines() do
+            -- By which test, cannot be told: this comes by another way than the events.
             local active = self.active[worker]
-            self.emit(event {
-                event = "log", text = line, path = active and active.path,
-                name = active and active.test and active.test.name,
-            })
+            self.emit(event { event = "log", text = line, path = active and active.path })
         end
     end)
     return worker
@@ -115,12 +114,6 @@ local function is_event(e)
         or e.event == "script_exit" and math.type(e.status) == "integer"
 end
 
--- What a test printed was written before its end was told, but may lie in this turn of the loop
--- behind it. A task that is spawned now runs when the turn is over.
-local function read_output_first()
-    core.spawn(function() end):join()
-end
-
 -- Takes one event of the worker's. True when the file is done.
 local function take_event(self, active, line)
     local e = core.json.decode(line)
@@ -140,7 +133,6 @@ local function take_event(self, active, line)
     elseif e.event == "test_start" then
         active.test, active.test_began, active.reached = e, core.now(), e.number
     elseif e.event == "test_end" then
-        read_output_first()
         active.test = nil
         if self.options.fail_fast and e.status ~= "pass" and e.status ~= "skip" then
             self.stopping = true

@@ -165,6 +165,16 @@ local function show_failure(self, number, event)
         end
         message_lines(self, err, out)
     end
+    -- Every check that failed, not the one alone that gave the test its error.
+    for i, check in ipairs(event.failed_checks or {}) do
+        if i > 1 or check.message ~= err.message then
+            out[#out + 1] = ""
+            if check.where then
+                out[#out + 1] = "     " .. style.paint("cyan", clean(check.where) .. ":")
+            end
+            message_lines(self, check, out)
+        end
+    end
     if err.traceback then
         for line in err.traceback:gmatch "[^\n]+" do
             out[#out + 1] = "     " .. style.paint("dim", core.text.for_terminal(line:gsub("^\t", "  "), false))
@@ -188,7 +198,7 @@ local function run_end(self, event)
         show_failure(self, i, failure)
     end
     local counts = event.counts
-    local good = counts.failed + counts.errors == 0
+    local good = counts.failed + counts.errors == 0 and counts.passed + counts.skipped > 0
     if event.interrupted then
         self.sink:write("\n" .. self.style.paint("yellow", "interrupted; what had finished:") .. "\n")
     end
