@@ -2,6 +2,7 @@
 
 import os
 import pty
+import socket
 
 from harness import ECHOLOT, SCRIPTS, as_events, case, main
 
@@ -390,6 +391,18 @@ def lost_folder(t):
 def streams(t):
     result = t.status(1, t.echolot("test", "--test-timeout", "0.1", OUTCOMES))
     t.equal(b"", result.err, "standard error")
+
+
+@case("--target reaches a file that declares none; a name that no file knows is told")
+def undeclared(t):
+    script = t.write("undeclared.lua", "conversation('x', function(peer) peer:send 'a\\n' end)")
+    listener = socket.create_server(("127.0.0.1", 0))
+    address = "127.0.0.1:%d" % listener.getsockname()[1]
+    t.status(0, t.echolot("test", "--target", address, script))
+    t.status(1, t.echolot("test", script))
+    result = t.status(0, t.echolot("test", "--target", address, "--target", f"nobody={address}", script))
+    t.matches("no script declares a target 'nobody'", result.errors())
+    listener.close()
 
 
 if __name__ == "__main__":

@@ -160,7 +160,7 @@ local function connect_options(options)
 end
 
 local function connect_peers(state, options, body)
-    local whom = options.target or state.targets[1]
+    local whom = options.target or state.targets[1] or target.given(state)
     if whom == nil then
         usage("conversation", "the file names no target: add `target \"host:port\"`, or run with --target")
     end

@@ -11,6 +11,7 @@ local M = {}
 ---@field file_errors integer other errors of files: teardowns, tasks, lost workers
 ---@field listed integer
 ---@field defined integer tests that the files hold
+---@field targets table<string, true> names that the files declare, "" for the unnamed one
 local tally = {}
 tally.__index = tally
 
@@ -18,7 +19,7 @@ tally.__index = tally
 function M.new()
     return setmetatable({
         pass = 0, fail = 0, error = 0, timeout = 0, skip = 0, not_loaded = 0, file_errors = 0,
-        listed = 0, defined = 0,
+        listed = 0, defined = 0, targets = {},
     }, tally)
 end
 
@@ -30,6 +31,9 @@ function tally:take(event)
         self.listed = self.listed + 1
     elseif event.event == "file_end" then
         self.defined = self.defined + (event.defined or 0)
+        for _, name in ipairs(type(event.targets) == "table" and event.targets or {}) do
+            self.targets[name] = true
+        end
         if not event.error then
             return
         end

@@ -6,6 +6,7 @@ local M = {}
 
 ---@class echolot.target
 ---@field address string canonical text
+---@field name string|false
 ---@field host string
 ---@field port integer
 ---@field connect fun(self: echolot.target, options?: table): userdata
@@ -70,7 +71,7 @@ function M.new(state, name, whom)
     elseif not is_server(whom) then
         usage("an address or an embedded server is expected, got " .. type(whom))
     end
-    return setmetatable({ state = state, name = name, whom = whom }, target)
+    return setmetatable({ state = state, name = name or false, whom = whom }, target)
 end
 
 local function from_environment(name)
@@ -78,6 +79,14 @@ local function from_environment(name)
         return os.getenv "ECHOLOT_TARGET"
     end
     return os.getenv("ECHOLOT_TARGET_" .. name:upper():gsub("[^%w]", "_"))
+end
+
+--- The unnamed target that was given to a file which declares none; nil where there is none.
+---@param state echolot.suite.state
+---@return echolot.target?
+function M.given(state)
+    local whom = state.given_targets[""] or from_environment(nil)
+    return whom and M.declare(state, whom)
 end
 
 --- `target([name,] default)`: the first that there is of --target, the environment, `default`.

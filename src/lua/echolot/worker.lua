@@ -90,8 +90,12 @@ local function run_file(job)
     if task_err ~= nil and not err then
         file_errors[#file_errors + 1] = record.error(task_err, traceback)
     end
+    local declared = core.json.array {}
+    for _, target in ipairs(state.targets) do
+        declared[#declared + 1] = target.name or ""
+    end
     emit {
-        event = "file_end", path = job.path, tests = count, defined = defined, duration = record.microseconds(core.now() - started),
+        event = "file_end", path = job.path, targets = declared, tests = count, defined = defined, duration = record.microseconds(core.now() - started),
         status = (err or #file_errors > 0) and "error" or "pass", error = err or file_errors[1],
     }
 end

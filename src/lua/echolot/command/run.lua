@@ -13,7 +13,7 @@ end
 
 -- The suite words mean something under `echolot test` only, and say so.
 local function explain_suite_words()
-    for _, word in ipairs { "describe", "it", "conversation", "property" } do
+    for _, word in ipairs { "describe", "it", "conversation", "property", "target" } do
         _G[word] = function()
             error(core.error.new {
                 kind = "usage", op = word,

@@ -143,6 +143,13 @@ function M.main(options)
         return USAGE
     end
     local status, counts = concurrency.run(run_all, job, files, reporters)
+    -- A name that no file knows may be a slip, by which another server was tested.
+    for name in pairs(job.targets) do
+        if not counts.targets[name] and counts.not_loaded + counts.file_errors == 0 then
+            complain(name == "" and "no script declares an unnamed target: --target had no effect"
+                or ("no script declares a target '%s': --target %s=... had no effect"):format(name, name))
+        end
+    end
     if status == NOTHING then
         complain(counts.defined > 0 and "no test was selected" or "no test ran: the scripts hold none")
     end
