@@ -54,7 +54,7 @@ static void *allocate(void *ud, void *block, size_t old_size, size_t new_size)
     return moved;
 }
 
-/* A message for an error that is no string has its traceback from the tasks it came by. */
+/* Whoever calls gets a text, whatever was raised. */
 static int message_handler(lua_State *L)
 {
     if (lua_type(L, 1) == LUA_TSTRING)

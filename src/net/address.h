@@ -38,8 +38,7 @@ const char *el_address_scheme_name(enum el_scheme scheme);
 /* Writes the canonical text, NUL-terminated, into out[cap]; returns its length. */
 size_t el_address_format(const struct el_address *a, char *out, size_t cap);
 
-/* Writes "host:port" of a socket address, IPv6 in brackets, with the numeric host also in
- * host[host_cap] and the port in *port where these are not NULL. Returns the length. */
+/* Writes "host:port" of a socket address, IPv6 in brackets. Returns the length. */
 size_t el_address_of_socket(const struct sockaddr *sa, char *out, size_t cap);
 
 /* Numeric host and port of a socket address; the port, or -1 for another family. */
