@@ -2,6 +2,7 @@
 ---
 --- Common parts are folded and what is long is cut around the place that matters. Either string may be what a
 --- hostile peer sent: all of it is escaped, and past finding the differences the work is bounded.
+local columns = require "echolot.report.columns"
 local inspect = require "echolot.inspect"
 
 local M = {}
@@ -97,6 +98,14 @@ local function count_line_ends(text, last)
     return count
 end
 
+--- The number of the line that `position` stands in.
+---@param text string
+---@param position integer
+---@return integer
+function M.line_of(text, position)
+    return count_line_ends(text, position - 1) + 1
+end
+
 --- The start of the line that `position` stands in.
 ---@param text string
 ---@param position integer
@@ -133,7 +142,7 @@ end
 ---@param position integer
 ---@return string before the place
 ---@return string after
-local function excerpt(text, position)
+function M.excerpt(text, position)
     position = boundary(text, position)
     local first, last = 1, #text
     local left, right = "", ""
@@ -157,6 +166,8 @@ local function excerpt(text, position)
     return left .. before, after .. right
 end
 
+local excerpt = M.excerpt
+
 --- A whole line for the report. A line end is not part of it.
 ---@param text string
 ---@return string
@@ -165,11 +176,10 @@ local function render_line(text)
     return shown
 end
 
----@param text string escaped
----@return integer columns
-local function width(text)
-    return utf8_len(text) or #text
-end
+--- The columns of an escaped text.
+M.width = columns.width
+
+local width = M.width
 
 --- The two lines under each other, and a mark below the first place where they part.
 ---@param lines echolot.diff.line[]

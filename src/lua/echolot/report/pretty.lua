@@ -120,7 +120,7 @@ local function test_end(self, event)
             log_lines(self, event, "      ", below)
         end
         if self.transcripts == "always" and not bad then
-            transcript.lines(event, style, "      ", below)
+            transcript.lines(event.transcript, event.transcript_dropped, { style = style, indent = "      " }, below)
         end
         for _, line in ipairs(below) do
             say(self, event.path, line)
@@ -182,7 +182,7 @@ local function show_failure(self, number, event)
     end
     table.move(event.logs or {}, 1, #(event.logs or {}), #out + 1, out)
     if self.transcripts ~= "never" then
-        transcript.lines(event, style, "     ", out)
+        transcript.lines(event.transcript, event.transcript_dropped, { style = style, indent = "     " }, out)
     end
     self.sink:write(table.concat(out, "\n") .. "\n")
 end
