@@ -102,7 +102,8 @@ function M.transcript(scope, started)
             t = M.microseconds(math.max(0, event.t - started)), dir = event.dir,
             half = event.half,
             peer = event.peer or event.address, conn = event.conn,
-            data = event.data and M.data(event.data), omitted = event.omitted,
+            address = event.dir == "open" and event.peer and event.address or nil,
+            data = event.data and M.data(event.data), unread = event.unread, omitted = event.omitted,
             omitted_after = event.omitted_after,
         }
     end
