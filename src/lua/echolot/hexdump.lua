@@ -11,16 +11,17 @@ M.PER_ROW = 16
 ---@param bytes string
 ---@param first integer place of its first byte, from 1
 ---@param last integer place of its last byte; there may be fewer
----@param per_row? integer
+---@param options? {per_row: integer?, shift: integer?} bytes in a row; what the offset shown is to be larger by
 ---@return string
-function M.row(bytes, first, last, per_row)
-    per_row = per_row or M.PER_ROW
+function M.row(bytes, first, last, options)
+    local per_row = options and options.per_row or M.PER_ROW
+    local offset = first - 1 + (options and options.shift or 0)
     local part = sub(bytes, first, min(last, first + per_row - 1))
     local values = gsub(part, ".", function(one)
         return format("%02x ", byte(one))
     end)
     local text = gsub(part, "[^\32-\126]", ".")
-    return format("%04x  %s%s |%s|", first - 1, values, rep("   ", per_row - #part), text)
+    return format("%04x  %s%s |%s|", offset, values, rep("   ", per_row - #part), text)
 end
 
 --- Columns in front of the value of the byte at `position`, in a row that begins with `first`.

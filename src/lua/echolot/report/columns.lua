@@ -1,8 +1,10 @@
 --- Text by the columns that it takes on a terminal.
 local M = {}
 
-local byte, codepoint, find, format, match, sub = string.byte, utf8.codepoint, string.find, string.format, string.match, string.sub
+local byte, find, gmatch, match, rep, sub = string.byte, string.find, string.gmatch, string.match, string.rep, string.sub
+local concat, insert = table.concat, table.insert
 local next, pcall = next, pcall
+local codepoint = utf8.codepoint
 
 -- Code points that take two columns (East Asian wide and full-width ones, emoji): first and last, in order.
 local WIDE = {
@@ -111,7 +113,7 @@ function M.wrap(text, limit)
         return { text }
     end
     local list, line = {}, ""
-    for blank, word in string.gmatch(text, "( *)([^ ]+)") do
+    for blank, word in gmatch(text, "( *)([^ ]+)") do
         if line ~= "" and M.width(line) + #blank + M.width(word) > limit then
             list[#list + 1] = line
             line, blank = "", ""
@@ -124,6 +126,28 @@ function M.wrap(text, limit)
     end
     list[#list + 1] = line
     return list
+end
+
+--- What of the text stands in the columns from `first` to `last`, counted from 0; an escape or a character that is
+--- not wholly within is left out.
+---@param text string
+---@param first integer
+---@param last integer
+---@return string
+function M.slice(text, first, last)
+    local start, at, used = #text + 1, 1, 0
+    while at <= #text do
+        local piece = piece_at(text, at)
+        local width = #piece > 1 and byte(piece) ~= 92 and character_width(piece) or #piece
+        if used >= first and start > at then
+            start = at
+        end
+        if used + width > last + 1 then
+            break
+        end
+        at, used = at + #piece, used + width
+    end
+    return sub(text, start, at - 1)
 end
 
 --- The text in exactly `columns` columns: filled up, or its middle left out.
@@ -143,12 +167,12 @@ function M.fit(text, columns)
             if used > tail then
                 break
             end
-            table.insert(list, 1, rest[index])
+            insert(list, 1, rest[index])
         end
-        text = parts[1] .. ".." .. table.concat(list)
+        text = parts[1] .. ".." .. concat(list)
         width = M.width(text)
     end
-    return text .. format("%" .. (columns > width and columns - width or 0) .. "s", "")
+    return text .. rep(" ", columns - width)
 end
 
 return M

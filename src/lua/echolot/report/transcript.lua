@@ -9,25 +9,27 @@ local inspect = require "echolot.inspect"
 
 local M = {}
 
-local find, format, rep, sub = string.find, string.format, string.rep, string.sub
-local floor, max, min = math.floor, math.max, math.min
-local concat = table.concat
-local ipairs, tostring, type = ipairs, tostring, type
+local byte, format, match, rep, sub = string.byte, string.format, string.match, string.rep, string.sub
+local max, min = math.max, math.min
+local concat, move = table.concat, table.move
+local ipairs, pairs, tostring, type = ipairs, pairs, tostring, type
+local utf8_len = utf8.len
 
 ---@class echolot.transcript.view
 ---@field style echolot.style
 ---@field indent? string
 ---@field width? integer columns of a line (96)
 ---@field events? integer that are shown at most; what was first and what came last, when there are more
----@field head? integer lines of one event's bytes that are shown from its start (8)
----@field tail? integer and from its end (3)
+---@field head? integer lines of one event's bytes that are shown from its start, of more than these (6)
+---@field tail? integer and from its end (2)
 
-local WIDTH, HEAD, TAIL = 96, 8, 3
+local WIDTH, HEAD, TAIL = 96, 6, 2
 local FIRST_EVENTS = 4
 local WIDEST_PARTY = 28
+local NARROW, NARROWEST = 60, 28 -- columns below which names are short; below which data has lines of its own
 local SHOWN_UNREAD = 64
 
-local WORDS = { eof = "the peer has finished sending", reset = "reset", tls = "TLS" }
+local WORDS = { eof = "the peer has finished sending", tls = "TLS" }
 
 -- Bytes ------------------------------------------------------------------------------------------------------------
 
@@ -47,69 +49,119 @@ local function plural(count, noun)
     return format("%d %s%s", count, noun, count == 1 and "" or "s")
 end
 
---- The places where the lines of some bytes begin and end, as text or as rows of a hex dump; their text is made only
---- of those that are shown.
+-- How an event's bytes are cut into lines: at their ends, and where a line is longer than there is room for.
+---@class echolot.transcript.cut
+---@field bytes string
+---@field width integer columns
+---@field per_row? integer bytes of a row, of a hex dump
+---@field shift? fun(start: integer): integer what a row's offset is to be larger by
+
 ---@param bytes string
----@param width integer
----@return {[1]: integer, [2]: integer}[]
----@return integer? per_row bytes in a row, of a dump
-local function spans_of(bytes, width)
-    local spans, count, at = {}, 0, 1
-    local per_row
-    if hexdump.is_binary(bytes) then
-        per_row = width >= 72 and 16 or width >= 40 and 8 or 4
-    end
-    while at <= #bytes do
-        local stop
-        if per_row then
-            stop = at + per_row - 1
-        else
-            stop = find(bytes, "\n", at, true) or #bytes
-            -- However it is escaped, a byte takes a column at least.
-            stop = min(stop, at + 4 * width)
-            stop = stop < #bytes and inspect.boundary(bytes, stop + 1) - 1 or stop
+---@param at integer
+---@param room integer columns
+---@return integer stop the last byte that fits, or ends its line
+---@return string text escaped
+local function take_text(bytes, at, room)
+    local parts, used, stop = {}, 0, at - 1
+    while stop < #bytes do
+        local next_at = stop + 1
+        local raw = match(bytes, "^[\192-\255][\128-\191]*", next_at) or sub(bytes, next_at, next_at)
+        if #raw > 1 and not utf8_len(raw) then
+            raw = sub(raw, 1, 1)
         end
-        count = count + 1
-        spans[count] = { at, min(stop, #bytes) }
-        at = stop + 1
+        local text = inspect.escape(raw, true)
+        local width = columns.width(text)
+        if used + width > room and stop >= at then
+            break
+        end
+        parts[#parts + 1] = text
+        used, stop = used + width, stop + #raw
+        if raw == "\n" then
+            break
+        end
     end
-    return spans, per_row
+    return stop, concat(parts)
 end
 
----@param text string
----@param width integer
----@param out string[]
-local function add_quoted(text, width, out)
-    for _, chunk in ipairs(columns.chunks(inspect.escape(text, true), max(width - 2, 8))) do
-        out[#out + 1] = '"' .. chunk .. '"'
+---@param cut echolot.transcript.cut
+---@param at integer
+---@return {first: integer, last: integer, text: string}
+local function take_row(cut, at)
+    if cut.per_row then
+        local last = min(at + cut.per_row - 1, #cut.bytes)
+        local shift = cut.shift and cut.shift(at) or 0
+        return { first = at, last = last, text = hexdump.row(cut.bytes, at, last, { per_row = cut.per_row, shift = shift }) }
     end
+    local last, text = take_text(cut.bytes, at, max(cut.width - 2, 8))
+    return { first = at, last = last, text = '"' .. text .. '"' }
 end
 
---- The lines that show an event's bytes.
+---@param cut echolot.transcript.cut
+---@param at integer
+---@param limit integer
+---@return {first: integer, last: integer, text: string}[]
+local function take_rows(cut, at, limit)
+    local rows = {}
+    while at <= #cut.bytes and #rows < limit do
+        rows[#rows + 1] = take_row(cut, at)
+        at = rows[#rows].last + 1
+    end
+    return rows
+end
+
+--- Where the last rows begin: as many lines before the end, or as many full rows.
+---@param cut echolot.transcript.cut
+---@param count integer
+---@return integer
+local function tail_start(cut, count)
+    local bytes = cut.bytes
+    if cut.per_row then
+        return max((#bytes - 1) // cut.per_row - count + 1, 0) * cut.per_row + 1
+    end
+    local least = max(#bytes - count * (cut.width - 2), 1)
+    local start = #bytes
+    for _ = 1, count do
+        repeat
+            start = start - 1
+        until start <= least or byte(bytes, start) == 10
+        if start <= least then
+            return inspect.boundary(bytes, least)
+        end
+    end
+    return start + 1
+end
+
+--- The lines that show an event's bytes: those at the start and at the end, where there are many.
 ---@param event table
 ---@param width integer
 ---@param view echolot.transcript.view
 ---@return string[]
 local function data_lines(event, width, view)
-    local bytes = bytes_of(event.data)
-    local spans, per_row = spans_of(bytes, width)
     local head, tail = view.head or HEAD, view.tail or TAIL
-    local out, hidden = {}, #spans - head - tail
-    for index, span in ipairs(spans) do
-        if hidden <= 1 or index <= head or index > #spans - tail then
-            if per_row then
-                out[#out + 1] = hexdump.row(bytes, span[1], span[2], per_row)
-            else
-                add_quoted(sub(bytes, span[1], span[2]), width, out)
-            end
-        elseif index == head + 1 then
-            local from, to = span[1], spans[#spans - tail][2]
-            out[#out + 1] = format("... %s of %d in %s ...", plural(to - from + 1, "byte"),
-                #bytes + (event.omitted or 0), plural(hidden, per_row and "row" or "line"))
+    local bytes, omitted = bytes_of(event.data), event.omitted or 0
+    local cut = { bytes = bytes, width = width }
+    if hexdump.is_binary(bytes) then
+        cut.per_row = width >= 72 and 16 or width >= 40 and 8 or 4
+        cut.shift = function(start)
+            return event.omitted and start > (event.omitted_after or 0) and omitted or 0
         end
     end
-    if event.omitted then
-        out[#out + 1] = format("(%s between the start and the end not kept)", plural(event.omitted, "byte"))
+    local rows = take_rows(cut, 1, head + tail + 1)
+    local hidden = 0
+    if rows[#rows] and rows[#rows].last < #bytes then
+        local last_rows = take_rows(cut, max(tail_start(cut, tail), rows[head].last + 1), math.huge)
+        rows = move(rows, 1, head, 1, {})
+        local from = max(#last_rows - tail + 1, 1)
+        hidden = last_rows[from].first - rows[head].last - 1
+        move(last_rows, from, #last_rows, head + 2, rows)
+        rows[head + 1] = { text = format("... %s of %d ...", plural(hidden + omitted, "byte"), #bytes + omitted) }
+    end
+    local out = {}
+    for index, row in ipairs(rows) do
+        out[index] = row.text
+    end
+    if omitted > 0 and hidden == 0 then
+        out[#out + 1] = format("(%s not kept)", plural(omitted, "byte"))
     end
     return out
 end
@@ -147,16 +199,14 @@ end
 ---@param width integer
 ---@return string
 local function closed_text(event, width)
-    local unread = event.unread
+    local unread, word = event.unread, event.dir == "reset" and "reset" or "closed"
     if not unread then
-        return "closed"
+        return word
     end
-    local bytes = event.data ~= nil and bytes_of(event.data) or ""
-    local shown = inspect.string(sub(bytes, 1, SHOWN_UNREAD), max(width - 24, 8))
-    if unread > #bytes and sub(shown, -1) == '"' then
-        shown = shown .. "..."
-    end
-    return format("closed, %s unread: %s", plural(unread, "byte"), shown)
+    local bytes = sub(event.data ~= nil and bytes_of(event.data) or "", 1, SHOWN_UNREAD)
+    local shown = columns.chunks(inspect.escape(bytes, true), max(width - 28, 16))
+    local more = (unread > #bytes or #shown > 1) and "..." or ""
+    return format('%s, %s unread: "%s"%s', word, plural(unread, "byte"), shown[1], more)
 end
 
 ---@param event table
@@ -167,7 +217,7 @@ local function word_of(event, width)
         return event.address and "connected to " .. inspect.escape(tostring(event.address)) or "connected"
     elseif event.half then
         return "finished sending"
-    elseif event.dir == "close" then
+    elseif event.dir == "close" or event.dir == "reset" then
         return closed_text(event, width)
     end
     return WORDS[event.dir] or inspect.escape(tostring(event.dir))
@@ -180,6 +230,7 @@ end
 ---@field time integer columns of the time
 ---@field long boolean times in seconds instead of milliseconds
 ---@field width integer columns that are left for what was said
+---@field below boolean what was said stands below the line that tells who
 
 ---@param events table[]
 ---@param view echolot.transcript.view
@@ -190,12 +241,14 @@ local function layout_of(events, view)
     local long = last >= 10
     local width = (view.width or WIDTH) - #(view.indent or "")
     local time = #time_text(last, long)
-    if width < 60 then
+    if width < NARROW then
         party = min(party, 10)
     end
     local left = width - 2 - time - 2 - (count > 1 and party + 2 or 0) - 2
+    local below = count > 1 and left < NARROWEST
     return {
-        names = names, several = count > 1, party = party, time = time, long = long, width = max(left, 16),
+        names = names, several = count > 1, party = party, time = time, long = long, below = below,
+        width = max(below and width - 8 or left, 12),
     }
 end
 
@@ -215,7 +268,12 @@ local function add_event(event, layout, view, out)
     local front = indent .. style.paint("dim", time) .. style.paint("bold", who)
     local sent = event.dir == "send"
     if not sent and event.dir ~= "recv" then
-        for index, line in ipairs(columns.wrap(word_of(event, layout.width), layout.width + 2)) do
+        local lines = columns.wrap(word_of(event, layout.width), layout.width + (layout.below and 0 or 2))
+        if layout.below and (#lines > 1 or #lines[1] > #"connected") then
+            out[#out + 1] = front
+            front, blank = indent .. rep(" ", 6), rep(" ", 6)
+        end
+        for index, line in ipairs(lines) do
             out[#out + 1] = (index == 1 and front or indent .. blank) .. style.paint("dim", line)
         end
         return
@@ -223,9 +281,35 @@ local function add_event(event, layout, view, out)
     local color = sent and "cyan" or "yellow"
     local arrow = sent and style.symbols.sent or style.symbols.received
     local none = rep(" ", columns.width(arrow))
+    if layout.below then
+        out[#out + 1] = front .. style.paint(color, arrow)
+        front, arrow, blank = indent .. rep(" ", 5), none, rep(" ", 5)
+    end
     for index, line in ipairs(event.data ~= nil and data_lines(event, layout.width, view) or { "" }) do
         out[#out + 1] = (index == 1 and front .. style.paint(color, arrow) or indent .. blank .. none) .. " " .. line
     end
+end
+
+--- Joins the pieces of one send, which were noted at one time.
+---@param events table[]
+---@return table[]
+local function join_sends(events)
+    local out = {}
+    for _, event in ipairs(events) do
+        local last = out[#out]
+        if last and event.dir == "send" and last.dir == "send" and event.t == last.t and event.conn == last.conn
+            and event.peer == last.peer and not event.omitted and not last.omitted then
+            local joined = {}
+            for key, value in pairs(last) do
+                joined[key] = value
+            end
+            joined.data = bytes_of(last.data or "") .. bytes_of(event.data or "")
+            out[#out] = joined
+        else
+            out[#out + 1] = event
+        end
+    end
+    return out
 end
 
 --- Appends the lines of a transcript to `out`; none where there are no events.
@@ -237,6 +321,7 @@ function M.lines(events, dropped, view, out)
     if type(events) ~= "table" or #events == 0 then
         return
     end
+    events = join_sends(events)
     local style, indent = view.style, view.indent or ""
     local layout = layout_of(events, view)
     local title = "conversations:"
@@ -251,12 +336,31 @@ function M.lines(events, dropped, view, out)
     end
     local limit = view.events or #events
     local hidden = #events - limit
-    local first = hidden > 1 and min(FIRST_EVENTS, floor(limit / 4)) or #events
+    local first = hidden > 1 and min(FIRST_EVENTS, limit // 4) or #events
     for index, event in ipairs(events) do
         if index <= first or index > first + hidden then
             add_event(event, layout, view, out)
         elseif index == first + 1 then
             out[#out + 1] = indent .. style.paint("dim", format("  ... %s ...", plural(hidden, "event")))
+        end
+    end
+end
+
+--- Appends a line for each connection that was closed with bytes that nobody had read.
+---@param events table[]
+---@param view echolot.transcript.view
+---@param out string[]
+function M.unread(events, view, out)
+    if type(events) ~= "table" or #events == 0 then
+        return
+    end
+    local names = name_parties(events)
+    for _, event in ipairs(events) do
+        if event.unread then
+            local text = format("%s: %s", names[event.conn or event.peer or "?"], closed_text(event, WIDTH))
+            for _, line in ipairs(columns.wrap(text, (view.width or math.huge) - #(view.indent or ""))) do
+                out[#out + 1] = (view.indent or "") .. view.style.paint("yellow", line)
+            end
         end
     end
 end
