@@ -9,7 +9,7 @@ local next, pcall = next, pcall
 local codepoint = utf8.codepoint
 
 -- Longer strings are not compared a second time.
-local LONGEST = 1 << 20
+local LONGEST = 1 << 16
 
 local NAMES = {
     [0x00A0] = "no-break space", [0x00AD] = "soft hyphen", [0x034F] = "grapheme joiner", [0x061C] = "Arabic letter mark",

@@ -112,13 +112,15 @@ end
 ---@param text string
 ---@param position integer
 ---@return integer
-local function line_start(text, position)
+function M.line_start(text, position)
     local start = position
     while start > 1 and byte(text, start - 1) ~= 10 do
         start = start - 1
     end
     return start
 end
+
+local line_start = M.line_start
 
 --- True if the text has more than one line; a line end at its end does not count.
 ---@param text string

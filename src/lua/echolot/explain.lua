@@ -12,7 +12,8 @@ local transcript = require "echolot.report.transcript"
 
 local M = {}
 
-local byte, find, format, rep, sub = string.byte, string.find, string.format, string.rep, string.sub
+local byte, find, format, lower, rep, sub =
+    string.byte, string.find, string.format, string.lower, string.rep, string.sub
 local max, min = math.max, math.min
 local concat = table.concat
 local ipairs, tostring, type = ipairs, tostring, type
@@ -35,7 +36,7 @@ local ipairs, tostring, type = ipairs, tostring, type
 
 local SHORT, SHOWN, AWAITED = 60, 200, 300
 local MOST_ALTERNATIVES = 12
-local LINES, ROWS = 8, 4
+local LINES, ROWS = 5, 4
 local MESSAGE_EVENTS = 12
 local PRINTED = 4096
 
@@ -134,7 +135,7 @@ local function literal_summary(fields, part, awaited)
     local where = position > #part and noun .. " ends before " .. place
         or position > #expected and noun .. " goes on at " .. place
         or "they part at " .. place
-    if #inspect.escape(sub(expected, 1, SHORT + 1)) <= SHORT then
+    if not diff_string.has_lines(expected) and #inspect.escape(sub(expected, 1, SHORT + 1)) <= SHORT then
         return format("expected %s, got %s: %s", awaited, quoted(part), where)
     end
     return format("expected %s: %s", plural(#expected, "byte"), position > #part and where
@@ -160,10 +161,11 @@ end
 ---@param lines echolot.diff.line[]
 ---@param came string
 ---@param position? integer
-local function add_rows(lines, came, position)
+---@param from? integer the first byte of a row
+local function add_rows(lines, came, position, from)
     local per_row = hexdump.PER_ROW
     local marked_row = position and (min(position, #came) - 1) // per_row * per_row + 1 or 1
-    local first = max(1, marked_row - (ROWS - 2) * per_row)
+    local first = from or max(1, marked_row - (ROWS - 2) * per_row)
     if first > 1 then
         add(lines, "note", format("    (%s before this)", plural(first - 1, "byte")))
     end
@@ -183,16 +185,15 @@ end
 ---@param lines echolot.diff.line[]
 ---@param came string
 ---@param position? integer
-local function add_text(lines, came, position)
-    local start, shown = 1, 0
+---@param from? integer
+local function add_text(lines, came, position, from)
+    local start, shown = from or 1, 0
     if position then
         -- Lines that fit are folded up to the one before the place.
-        local line = diff_string.line_of(came, position)
-        for _ = 1, line - 2 do
-            start = find(came, "\n", start, true) + 1
-        end
-        if line > 2 then
-            add(lines, "note", format("    (%s before this)", plural(line - 2, "line")))
+        start = diff_string.line_start(came, position)
+        start = start > 1 and diff_string.line_start(came, start - 1) or start
+        if start > 1 then
+            add(lines, "note", format("    (%s before this)", plural(diff_string.line_of(came, start) - 1, "line")))
         end
     end
     while start <= #came and shown < LINES do
@@ -241,7 +242,7 @@ local function add_alternatives(lines, alternatives)
     local furthest
     for index, one in ipairs(alternatives) do
         if index <= MOST_ALTERNATIVES then
-            local why = one.why and clean(one.why) or one.at and format("not from byte %d on", one.at + 1)
+            local why = one.why and clean(one.why) or one.at and format("it parts at byte %d", one.at + 1)
             add(lines, "expected", format("  - %d. %s%s", index, clean(one.awaited), why and ": " .. why or ""))
         end
         furthest = one.at and max(furthest or 0, one.at) or furthest
@@ -277,6 +278,42 @@ local function matcher_summary(fields, came, awaited)
     return summary
 end
 
+--- What was looked for everywhere, and came nowhere.
+---@param fields echolot.explain.fields
+---@param came string
+---@param awaited string
+---@return string
+local function search_summary(fields, came, awaited)
+    local without = came == "" and "nothing came" or format("%s came without it", plural(#came, "byte"))
+    if fields.ended then
+        return format("expected %s somewhere, but the peer %s: %s", awaited,
+            fields.ended == "reset" and "reset the connection" or "ended", without)
+    end
+    return format("expected %s somewhere: %s", awaited, without)
+end
+
+--- The end of what came, which is what a reader looks at who has waited for something after it.
+---@param lines echolot.diff.line[]
+---@param came string
+---@param expected? string
+local function add_end(lines, came, expected)
+    if hexdump.is_binary(came, #came) then
+        return add_rows(lines, came, nil, max((#came - 1) // hexdump.PER_ROW - 2, 0) * hexdump.PER_ROW + 1)
+    end
+    local start = #came + 1
+    for _ = 1, LINES do
+        start = start > 1 and diff_string.line_start(came, start - 1) or start
+    end
+    if start > 1 then
+        add(lines, "note", format("    (%s before this)", plural(start - 1, "byte")))
+    end
+    add_text(lines, came, nil, start)
+    local elsewhere = expected and expected ~= "" and find(lower(came), lower(expected), 1, true)
+    if elsewhere then
+        add(lines, "note", format("    (but for upper and lower case it came at byte %d)", elsewhere))
+    end
+end
+
 -- The error --------------------------------------------------------------------------------------------------------
 
 ---@param fields echolot.explain.fields
@@ -285,7 +322,11 @@ end
 local function explain(fields)
     local came, awaited = fields.came or "", clean(fields.awaited or "something else")
     local summary, lines
-    if type(fields.expected) == "string" and not fields.alternatives then
+    if fields.op == "skip_until" then
+        lines = {}
+        summary = search_summary(fields, came, awaited)
+        add_end(lines, came, fields.expected)
+    elseif type(fields.expected) == "string" and not fields.alternatives then
         local part, rest = held_against(fields, came)
         summary, lines = literal_summary(fields, part, awaited), literal_lines(fields, part, rest)
     else
@@ -295,9 +336,10 @@ local function explain(fields)
         end
         local furthest = fields.alternatives and add_alternatives(lines, fields.alternatives)
         summary = matcher_summary(fields, came, awaited)
-        add_came(lines, came, fields.at or furthest)
+        add_came(lines, came, max(fields.at or 0, furthest or 0))
     end
-    if fields.why then
+    -- How the peer ended is told by now.
+    if fields.why and not (fields.ended and find(fields.why, "^the peer ")) then
         summary = summary .. "\n" .. clean(fields.why)
     end
     return summary, lines

@@ -2,7 +2,7 @@
 local M = {}
 
 local byte, format, gsub, rep, sub = string.byte, string.format, string.gsub, string.rep, string.sub
-local min = math.min
+local min, select = math.min, select
 local utf8_len = utf8.len
 
 M.PER_ROW = 16
@@ -32,10 +32,10 @@ function M.column(first, position)
     return #format("%04x", first - 1) + 2 + 3 * (position - first)
 end
 
-local SAMPLE = 512
+local SAMPLE, FEWEST = 512, 4
 
---- Whether bytes are rather shown as hex than as text: every fourth one, or more, is none that text has. Only a sample
---- around `position` is looked at.
+--- Whether bytes are rather shown as hex than as text: every fourth one, or more, is none that text has, and there are
+--- some. Only a sample around `position` is looked at.
 ---@param bytes string
 ---@param position? integer
 ---@return boolean
@@ -51,7 +51,8 @@ function M.is_binary(bytes, position)
             wide = select(2, gsub(inner, "[\128-\255]", ""))
         end
     end
-    return #sample > 0 and (control + wide) * 4 >= #sample
+    local strange = control + wide
+    return strange >= FEWEST and strange * 4 >= #sample
 end
 
 return M

@@ -63,7 +63,8 @@ end
 ---@return string text escaped
 local function take_text(bytes, at, room)
     local parts, used, stop = {}, 0, at - 1
-    while stop < #bytes do
+    -- Characters that take no columns shall not make a row endless.
+    while stop < #bytes and stop - at < 4 * room do
         local next_at = stop + 1
         local raw = match(bytes, "^[\192-\255][\128-\191]*", next_at) or sub(bytes, next_at, next_at)
         if #raw > 1 and not utf8_len(raw) then
