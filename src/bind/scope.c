@@ -225,7 +225,11 @@ static void set_data(lua_State *L, const struct el_transcript_event *e)
     luaL_addlstring(&b, e->tail, e->tail_len);
     luaL_pushresult(&b);
     lua_setfield(L, -2, "data");
-    if (e->omitted > 0) {
+    if (e->dir == EL_DIR_CLOSE || e->dir == EL_DIR_RESET) {
+        /* What of an end's bytes is there is a sample: the count says how many they were. */
+        lua_pushinteger(L, (lua_Integer)(e->head_len + e->omitted + e->tail_len));
+        lua_setfield(L, -2, "unread");
+    } else if (e->omitted > 0) {
         lua_pushinteger(L, (lua_Integer)e->omitted);
         lua_setfield(L, -2, "omitted");
         lua_pushinteger(L, (lua_Integer)e->head_len);

@@ -14,9 +14,20 @@
 
 #define CACHE_LINE 64
 
+/* What the transcript keeps of bytes that are unread when a connection is closed. */
+#define UNREAD_KEPT ((size_t)64)
+
 static void note(struct el_conn *c, enum el_direction dir, const void *data, size_t len)
 {
     el_transcript_add(c->transcript, dir, el_clock_ns(), data, len);
+}
+
+/* An end that says what of the received bytes nobody asked for. */
+static void note_unread(struct el_conn *c, enum el_direction dir)
+{
+    size_t len = c->rx.len;
+    el_transcript_add_head(c->transcript, dir, el_clock_ns(),
+                           len > 0 ? el_buf_data(&c->rx) : NULL, len, UNREAD_KEPT);
 }
 
 /* --- storage of received bytes --------------------------------------------------------- */
@@ -471,7 +482,7 @@ void el_conn_close(struct el_conn *c, bool reset)
 {
     if (c->stream == NULL)
         return;
-    note(c, reset ? EL_DIR_RESET : EL_DIR_CLOSE, NULL, 0);
+    note_unread(c, reset ? EL_DIR_RESET : EL_DIR_CLOSE);
     c->stream->ops->close(c->stream, reset);
     c->stream = NULL;
     c->reading = false;
