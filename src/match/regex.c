@@ -1,6 +1,7 @@
 #include "match/regex.h"
 
 #define PCRE2_CODE_UNIT_WIDTH 8
+#include <assert.h>
 #include <errno.h>
 #include <pcre2.h>
 #include <stdlib.h>
@@ -146,6 +147,7 @@ static int run(struct el_regex *r, const char *data, size_t start, size_t len,
         el_regex_capture(r, 0, &from, &to);
         return to >= from && from >= start ? EL_YES : EL_NO; /* \K can turn them around */
     }
+    assert(n != PCRE2_ERROR_BADOPTION);
     return n == PCRE2_ERROR_NOMEMORY ? -ENOMEM : EL_ELIMIT;
 }
 
@@ -153,18 +155,20 @@ int el_regex_ask(struct el_regex *r, const char *data, size_t start, size_t len,
                  enum el_regex_mode mode, bool final, bool *ran_out)
 {
     uint32_t options = mode == EL_REGEX_SEARCH ? 0 : PCRE2_ANCHORED;
-    if (mode == EL_REGEX_WHOLE)
-        options |= PCRE2_ENDANCHORED;
-    size_t known = r->utf && !final ? whole_characters(data, start, len) : len;
     const char *subject = data != NULL ? data : "";
     *ran_out = false;
+    if (mode == EL_REGEX_WHOLE && final)
+        return run(r, subject, start, len, options | PCRE2_ENDANCHORED);
+    size_t known = r->utf && !final ? whole_characters(data, start, len) : len;
     int verdict = run(r, subject, start, known, options | PCRE2_PARTIAL_HARD);
-    /* Of no bytes at all PCRE2 finds no partial match; and what reaches the end of a whole
-     * that may go on is no match yet. */
-    if (!final && ((verdict == EL_NO && known == start) ||
-                   (verdict == EL_YES && mode == EL_REGEX_WHOLE)))
-        return EL_MORE;
-    if (!final || (verdict != EL_MORE && known > start))
+    if (!final) {
+        /* Of no bytes at all PCRE2 finds no partial match. What matches the beginning of a
+         * whole that goes on may match all of it (PCRE2 does not ask for both at once). */
+        if (verdict == EL_NO && known == start)
+            return EL_MORE;
+        return verdict == EL_YES && mode == EL_REGEX_WHOLE ? EL_MORE : verdict;
+    }
+    if (verdict != EL_MORE && len > start)
         return verdict;
     verdict = run(r, subject, start, len, options);
     *ran_out = verdict == EL_NO;

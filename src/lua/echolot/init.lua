@@ -33,8 +33,13 @@ for _, name in ipairs { "line", "bytes", "hex", "pattern", "regex", "delimited",
     M[name] = core.matchers[name]
 end
 
--- What explains a failure is loaded by the first one.
+-- What explains a failure is loaded by the first one. Its events count from the connection's beginning.
 core.set_explainer(function(fields)
+    local began = fields.transcript[1] and fields.transcript[1].t
+    for _, event in ipairs(fields.transcript) do
+        event.t = event.t - began
+        event.peer = event.peer or fields.address
+    end
     return require("echolot.explain").mismatch(fields)
 end)
 core.set_comparer(function(template, value)
