@@ -147,7 +147,7 @@ static int succeed(lua_State *L, struct el_lconn *lc, struct el_expectation *x,
         push_bytes(L, lc, m->text, m->text_len);
     switch (op) {
     case EXPECT_LINE:
-        push_bytes(L, lc, m->text, m->text_len);
+        push_bytes(L, lc, m->body, m->body_len);
         lua_insert(L, MATCHER + 1);
         break;
     case EXPECT_ANY:
@@ -170,8 +170,6 @@ static int succeed(lua_State *L, struct el_lconn *lc, struct el_expectation *x,
 static const char *push_awaited(lua_State *L, const struct el_expectation *x)
 {
     el_matcher_push_text(L, x->match.top);
-    if (x->match.searches)
-        lua_pushfstring(L, "%s somewhere later", lua_tostring(L, -1));
     return lua_tostring(L, -1);
 }
 

@@ -14,6 +14,9 @@
 #define STEPS_MIN 20000000u
 #define STEPS_A_BYTE 64u
 
+/* Bytes that attempts may look at before the first rest: a short conversation never rests. */
+#define FREE_WORK ((uint64_t)1 << 20)
+
 static int ask(struct el_match *m, unsigned depth, const struct el_matcher *n,
                const struct el_match_region *r);
 
@@ -95,8 +98,12 @@ static int ask_body(struct el_match *m, unsigned depth, const struct el_matcher 
         return fail(m, n, r, r->start + taken);
     if (r->whole && !r->final)
         return EL_MORE;
-    m->text = body.base;
-    m->text_len = total;
+    if (n->inner == NULL) {
+        m->text = body.base;
+        m->text_len = total;
+    }
+    m->body = body.base;
+    m->body_len = total;
     m->taken = r->base + r->start + taken;
     return EL_YES;
 }
@@ -246,7 +253,9 @@ static int may_ask(struct el_match *m, struct el_match_level *lv,
 static void rest(struct el_match *m, uint64_t began_ns)
 {
     uint64_t now_ns = el_clock_ns();
-    m->rest_until_ns = now_ns + (now_ns - began_ns);
+    m->work += m->came;
+    if (m->work > FREE_WORK)
+        m->rest_until_ns = now_ns + (now_ns - began_ns);
 }
 
 static int ask_regex(struct el_match *m, unsigned depth, const struct el_matcher *n,
@@ -256,27 +265,30 @@ static int ask_regex(struct el_match *m, unsigned depth, const struct el_matcher
     bool ran_out;
     if (may_ask(m, level(m, depth), r, &now_ns) == EL_MORE)
         return EL_MORE;
-    int verdict = el_regex_ask(n->regex, r->data, r->start, r->len, mode, r->final,
-                               &ran_out);
+    /* Where it is tried at one place, that is where its subject begins. */
+    size_t skipped = mode == EL_REGEX_SEARCH ? 0 : r->start;
+    int verdict = el_regex_ask(n->regex, r->data + skipped, r->start - skipped,
+                               r->len - skipped, mode, r->final, &ran_out);
     if (!r->final)
         rest(m, now_ns);
     if (verdict == EL_ELIMIT)
         (void)strcpy(m->failure.why, "the regular expression took too many steps");
-    if (verdict == EL_MORE && mode == EL_REGEX_SEARCH) {
-        size_t end;
-        el_regex_capture(n->regex, 0, &m->start, &end);
-    }
     if (verdict == EL_NO) {
         m->ran_out = m->ran_out || (ran_out && !r->whole);
         return fail(m, n, r, EL_MATCH_NOWHERE);
     }
-    if (verdict != EL_YES)
+    if (verdict < 0 || (verdict == EL_MORE && mode != EL_REGEX_SEARCH))
         return verdict;
     size_t from, to;
     el_regex_capture(n->regex, 0, &from, &to);
     struct el_match_region hit = *r;
-    hit.start = m->start = mode == EL_REGEX_SEARCH ? from : r->start;
-    return matched(m, n, &hit, to - hit.start);
+    if (mode == EL_REGEX_SEARCH)
+        hit.start = m->start = from;
+    if (verdict == EL_MORE)
+        return EL_MORE;
+    matched(m, n, &hit, to + skipped - hit.start);
+    m->leaf_base = r->base + skipped;
+    return EL_YES;
 }
 
 static int ask_host(struct el_match *m, unsigned depth, const struct el_matcher *n,
@@ -431,7 +443,7 @@ int el_match_begin(struct el_match *m, const struct el_matcher *top, bool search
     m->start = 0;
     m->skipping = false;
     m->levels[0].begun = false;
-    m->again_ns = m->rest_until_ns = 0;
+    m->again_ns = m->rest_until_ns = m->work = 0;
     m->leaf = NULL;
     m->answered = false;
     m->alternative = 0;
@@ -456,6 +468,7 @@ int el_match_ask(struct el_match *m, const char *data, size_t len, bool final)
         .final = final,
     };
     m->again_ns = 0;
+    m->came = len;
     m->ran_out = false;
     m->steps_max = STEPS_MIN + (uint64_t)len * STEPS_A_BYTE;
     return m->searches ? search(m, &r) : ask(m, 0, m->top, &r);

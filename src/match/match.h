@@ -59,12 +59,15 @@ struct el_match {
      * the bytes come in, matching takes no more than half of the time. */
     uint64_t again_ns; /* EL_MORE: ask again then, even if nothing came; 0: no need */
     uint64_t rest_until_ns;
+    uint64_t work; /* bytes looked at in all attempts */
+    size_t came;   /* bytes of the last ask */
 
     /* EL_YES */
     size_t taken; /* bytes from the first one on, skipped ones included */
     const struct el_matcher *leaf; /* whose captures are asked for; NULL: none */
     size_t leaf_base;              /* its region's offset */
     size_t text, text_len;         /* the matched text; a frame's: its body */
+    size_t body, body_len;         /* of the outermost frame */
     unsigned alternative;          /* of the top, from 0 */
 
     /* EL_NO */

@@ -162,10 +162,14 @@ int el_regex_ask(struct el_regex *r, const char *data, size_t start, size_t len,
     size_t known = r->utf && !final ? whole_characters(data, start, len) : len;
     int verdict = run(r, subject, start, known, options | PCRE2_PARTIAL_HARD);
     if (!final) {
-        /* Of no bytes at all PCRE2 finds no partial match. What matches the beginning of a
-         * whole that goes on may match all of it (PCRE2 does not ask for both at once). */
-        if (verdict == EL_NO && known == start)
+        /* Of no bytes at all PCRE2 finds no partial match; a search that has found nothing goes
+         * on behind what has come. What matches the beginning of a whole that is not complete
+         * may match all of it (PCRE2 cannot be asked for a part of a match that ends there). */
+        if (verdict == EL_NO && (known == start || mode == EL_REGEX_SEARCH)) {
+            pcre2_get_ovector_pointer(r->data)[0] =
+                known; /* where a match may yet begin */
             return EL_MORE;
+        }
         return verdict == EL_YES && mode == EL_REGEX_WHOLE ? EL_MORE : verdict;
     }
     if (verdict != EL_MORE && len > start)

@@ -355,7 +355,7 @@ function M.mismatch(fields)
     local parts = { summary }
     local kind = fields.kind or "mismatch"
     if kind ~= "mismatch" then
-        parts[1] = gsub(summary, "\n", "; ") -- in one line, as every error that is none
+        parts[1] = string.gsub(summary, "\n", "; ") -- in one line, as every error that is none
     elseif #lines > 0 then
         parts[#parts + 1] = diff.text(lines)
     end
