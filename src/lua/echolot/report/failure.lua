@@ -11,7 +11,7 @@ local M = {}
 local INDENT = "     "
 local TITLES = { fail = "FAILED", error = "ERROR", timeout = "TIMEOUT" }
 local LINE_COLORS = { expected = "green", actual = "red", path = "bold", note = "cyan" }
-local FRAMES, EVENTS = 12, 40
+local FRAMES, EVENTS, CHECKS = 12, 40, 10
 
 local function clean(text)
     return core.text.for_terminal(tostring(text), false)
@@ -246,6 +246,21 @@ local function put_error(out, style, err, event)
     put_frames(out, style, frames, place)
 end
 
+-- Every check that failed, not the one alone that gave the test its error.
+local function put_checks(out, style, err, event)
+    local checks = event.failed_checks or {}
+    for index, check in ipairs(checks) do
+        if index > CHECKS then
+            out[#out + 1] = ""
+            out[#out + 1] = INDENT .. style.paint("bold", ("and %d more failed checks"):format(#checks - CHECKS))
+            break
+        elseif index > 1 or check.message ~= err.message then
+            out[#out + 1] = ""
+            put_error(out, style, check, event)
+        end
+    end
+end
+
 -- The whole --------------------------------------------------------------------------------------------------------
 
 local function title_of(event)
@@ -273,13 +288,7 @@ function M.lines(number, event, style, options)
             or (" "):rep(#front + #title + 1) .. text
     end
     put_error(out, style, err, event)
-    -- Every check that failed, not the one alone that gave the test its error.
-    for index, check in ipairs(event.failed_checks or {}) do
-        if index > 1 or check.message ~= err.message then
-            out[#out + 1] = ""
-            put_error(out, style, check, event)
-        end
-    end
+    put_checks(out, style, err, event)
     facts.lines(event, style, INDENT, out)
     if event.logs and #event.logs > 0 then
         out[#out + 1] = ""
