@@ -11,7 +11,7 @@ local M = {}
 local INDENT = "     "
 local TITLES = { fail = "FAILED", error = "ERROR", timeout = "TIMEOUT" }
 local LINE_COLORS = { expected = "green", actual = "red", path = "bold", note = "cyan" }
-local FRAMES, EVENTS, CHECKS = 12, 40, 10
+local FRAMES, EVENTS, CHECKS, WIDEST_SOURCE = 12, 40, 10, 160
 
 local function clean(text)
     return core.text.for_terminal(tostring(text), false)
@@ -85,18 +85,19 @@ local function same_place(a, b)
     return a and b and a.path == b.path and a.line == b.line
 end
 
--- Where it went wrong: as the error says, or its message begins, or the innermost frame.
+-- Where it went wrong: as the error says, or its message begins, or the innermost frame. Then the message, and
+-- whether it tells the place itself.
 local function find_place(err, event, frames)
     local place = place_of(err.where, event)
     if place then
-        return place, err.message
+        return place, err.message, false
     end
     local front, rest = (err.message or ""):match "^([^\n]-:%d+): (.*)$"
     place = front and place_of(front, event)
     if place and (place.path == event.path or place.path:find "%.lua$") then
-        return place, rest
+        return place, ("%s:%d: %s"):format(place.path, place.line, rest), true
     end
-    return frames[1], err.message
+    return frames[1], err.message, false
 end
 
 local function put_place(out, style, place, event)
@@ -108,6 +109,7 @@ local function put_place(out, style, place, event)
     out[#out + 1] = INDENT .. style.paint("cyan", text) .. style.paint("dim", note)
 end
 
+-- The first line that was shown comes back.
 local function put_source(out, style, place, event)
     local same_file = place.path == event.path
     local lines = source.around(place.path, place.line, same_file and event.line or nil)
@@ -118,12 +120,11 @@ local function put_source(out, style, place, event)
     for _, line in ipairs(lines) do
         local front = ("%s %" .. digits .. "d | "):format(line.marked and ">" or " ", line.number)
         local text = clean(line.text)
-        if style.width then
-            local room = math.max(style.width - #INDENT - #front, 8)
-            text = columns.width(text) > room and columns.chunks(text, room - 2)[1] .. ".." or text
-        end
+        local room = math.max((style.width or WIDEST_SOURCE) - #INDENT - #front, 8)
+        text = columns.width(text) > room and columns.chunks(text, room - 2)[1] .. ".." or text
         out[#out + 1] = INDENT .. style.paint("dim", front) .. (line.marked and text or style.paint("dim", text))
     end
+    return lines[1] and lines[1].number or place.line
 end
 
 -- Messages ---------------------------------------------------------------------------------------------------------
@@ -214,9 +215,15 @@ local function put_message(out, style, err, message, event)
     end
 end
 
-local function put_frames(out, style, frames, place)
+-- Frames that the quoted lines show anyway say nothing new.
+local function put_frames(out, style, frames, place, first_shown)
     local first = same_place(frames[1], place) and 2 or 1
-    if #frames < first then
+    local news = false
+    for index = first, #frames do
+        local frame = frames[index]
+        news = news or not place or frame.path ~= place.path or frame.line > place.line or frame.line < first_shown
+    end
+    if not news then
         return
     end
     out[#out + 1] = ""
@@ -233,17 +240,25 @@ end
 
 local function put_error(out, style, err, event)
     local frames = frames_of(err, event)
-    local place, message = find_place(err, event, frames)
+    local place, message, told = find_place(err, event, frames)
     place = place or event.line and { path = event.path, line = event.line } or nil
-    if place then
-        put_place(out, style, place, event)
+    if not told then
+        if place then
+            put_place(out, style, place, event)
+        end
+        out[#out + 1] = ""
     end
-    out[#out + 1] = ""
+    local first_line = #out + 1
     put_message(out, style, err, message, event)
-    if place then
-        put_source(out, style, place, event)
+    if told then
+        local text = clean(("%s:%d"):format(place.path, place.line))
+        local line = out[first_line]:sub(#INDENT + 1)
+        if line:sub(1, #text) == text then
+            out[first_line] = INDENT .. style.paint("cyan", text) .. line:sub(#text + 1)
+        end
     end
-    put_frames(out, style, frames, place)
+    local first_shown = place and put_source(out, style, place, event)
+    put_frames(out, style, frames, place, first_shown)
 end
 
 -- Every check that failed, not the one alone that gave the test its error.
