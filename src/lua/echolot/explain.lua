@@ -353,14 +353,17 @@ end
 function M.mismatch(fields)
     local summary, lines = explain(fields)
     local parts = { summary }
-    if #lines > 0 then
+    local kind = fields.kind or "mismatch"
+    if kind ~= "mismatch" then
+        parts[1] = string.gsub(summary, "\n", "; ") -- in one line, as every error that is none
+    elseif #lines > 0 then
         parts[#parts + 1] = diff.text(lines)
     end
-    if type(fields.transcript) == "table" and #fields.transcript > 0 then
+    if kind == "mismatch" and type(fields.transcript) == "table" and #fields.transcript > 0 then
         parts[#parts + 1] = transcript.text(fields.transcript, { events = MESSAGE_EVENTS, head = 4, tail = 1 })
     end
     return core.error.new {
-        kind = "mismatch", op = fields.op, address = fields.address, peer = fields.peer,
+        kind = kind, op = fields.op, address = fields.address, peer = fields.peer,
         message = concat(parts, "\n"), summary = summary, diff = lines,
         expected = fields.expected and inspect.string(fields.expected, PRINTED) or clean(fields.awaited or ""),
         actual = fields.came and inspect.string(fields.came, PRINTED) or nil,
