@@ -24,6 +24,9 @@ REPORTS = {
     "talks": PLAIN + ["fails_talks.lua"],
     "talks_color": ["--color", "always", "--filter", "several parties", "fails_talks.lua"],
     "talks_no_transcript": PLAIN + ["--transcript", "never", "fails_talks.lua"],
+    "expect": PLAIN + ["--transcript", "never", "fails_expect.lua"],
+    "expect_transcript": PLAIN + ["--filter", "in part", "--filter", "of text", "fails_expect.lua"],
+    "expect_color": ["--color", "always", "--filter", "a line", "fails_expect.lua"],
     "code": PLAIN + ["fails_code.lua"],
     "passes": PLAIN + ["passes_noted.lua"],
     "passes_verbose": PLAIN + ["-v", "passes_noted.lua"],
@@ -31,6 +34,7 @@ REPORTS = {
 }
 NARROW = {
     "values_narrow": PLAIN + ["fails_values.lua"],
+    "expect_narrow": PLAIN + ["--transcript", "never", "fails_expect.lua"],
     "code_narrow": PLAIN + ["fails_code.lua"],
 }
 

@@ -331,7 +331,7 @@ expect tcp://h:1: expected "key" up to "=", got "kay=1"
             came = '{"ok": false}\n',
             why = ".ok: expected true, got false",
         } [==[
-expect tcp://h:1: expected a JSON line with {ok = true}, got "{\"ok\": false}\n"
+expect tcp://h:1: expected a JSON line with {ok = true}, got '{"ok": false}\n'
 .ok: expected true, got false]==]
     end)
 

@@ -79,7 +79,7 @@ conversation with tcp://h:1:
      1.0 ms  connected
      2.0 ms  -> "one\n"
                 "two"
-     3.0 ms  <- "\x00\\\"\u{202e}"
+     3.0 ms  <- '\x00\\"\u{202e}'
      4.0 ms  finished sending
      5.0 ms  the peer has finished sending
      6.0 ms  closed, 300 bytes unread: "sur\nprise"...
@@ -87,6 +87,17 @@ conversation with tcp://h:1:
             { dir = "open" }, { dir = "send", data = "one\ntwo" },
             { dir = "recv", data = "\0\\\"\u{202e}" }, { dir = "close", half = "send" }, { dir = "eof" },
             { dir = "close", unread = 300, data = "sur\nprise" }, { dir = "reset" },
+        })
+    end)
+
+    it("takes the quotes that suit", function()
+        assert.equal([[
+conversation with tcp://h:1:
+     1.0 ms  -> '{"a": "\\"}\n'
+     2.0 ms  <- "it's \"so\""
+     3.0 ms  closed, 3 bytes unread: '"a"']], text {
+            { dir = "send", data = '{"a": "\\"}\n' }, { dir = "recv", data = "it's \"so\"" },
+            { dir = "close", unread = 3, data = '"a"' },
         })
     end)
 

@@ -55,15 +55,17 @@ end
 ---@class echolot.transcript.cut
 ---@field bytes string
 ---@field width integer columns
+---@field mark string the quotes around text
 ---@field per_row? integer bytes of a row, of a hex dump
 ---@field shift? fun(start: integer): integer what a row's offset is to be larger by
 
 ---@param bytes string
 ---@param at integer
 ---@param room integer columns
+---@param quoted boolean double quotes are escaped
 ---@return integer stop the last byte that fits, or ends its line
 ---@return string text escaped
-local function take_text(bytes, at, room)
+local function take_text(bytes, at, room, quoted)
     local parts, used, stop = {}, 0, at - 1
     -- Characters that take no columns shall not make a row endless.
     while stop < #bytes and stop - at < 4 * room do
@@ -72,7 +74,7 @@ local function take_text(bytes, at, room)
         if #raw > 1 and not utf8_len(raw) then
             raw = sub(raw, 1, 1)
         end
-        local text = inspect.escape(raw, true)
+        local text = inspect.escape(raw, quoted)
         local width = columns.width(text)
         if used + width > room and stop >= at then
             break
@@ -95,8 +97,8 @@ local function take_row(cut, at)
         local shift = cut.shift and cut.shift(at) or 0
         return { first = at, last = last, text = hexdump.row(cut.bytes, at, last, { per_row = cut.per_row, shift = shift }) }
     end
-    local last, text = take_text(cut.bytes, at, max(cut.width - 2, 8))
-    return { first = at, last = last, text = '"' .. text .. '"' }
+    local last, text = take_text(cut.bytes, at, max(cut.width - 2, 8), cut.mark == '"')
+    return { first = at, last = last, text = cut.mark .. text .. cut.mark }
 end
 
 ---@param cut echolot.transcript.cut
@@ -142,7 +144,7 @@ end
 local function data_lines(event, width, view)
     local head, tail = view.head or HEAD, view.tail or TAIL
     local bytes, omitted = bytes_of(event.data), event.omitted or 0
-    local cut = { bytes = bytes, width = width }
+    local cut = { bytes = bytes, width = width, mark = inspect.quote_for(bytes) }
     if hexdump.is_binary(bytes) then
         cut.per_row = width >= 72 and 16 or width >= 40 and 8 or 4
         cut.shift = function(start)
@@ -208,8 +210,9 @@ local function closed_text(event, width)
     end
     local bytes = sub(event.data ~= nil and bytes_of(event.data) or "", 1, SHOWN_UNREAD)
     local front = format("%s, %s unread: ", word, plural(unread, "byte"))
-    local shown = columns.chunks(inspect.escape(bytes, true), max(width - #front - #'""...', 8))
-    return format('%s"%s"%s', front, shown[1], (unread > #bytes or #shown > 1) and "..." or "")
+    local mark = inspect.quote_for(bytes)
+    local shown = columns.chunks(inspect.escape(bytes, mark == '"'), max(width - #front - #'""...', 8))
+    return format("%s%s%s%s%s", front, mark, shown[1], mark, (unread > #bytes or #shown > 1) and "..." or "")
 end
 
 ---@param event table
