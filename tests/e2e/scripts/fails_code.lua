@@ -37,3 +37,23 @@ it("fails in a task that it does not wait for", function()
     end)
     echolot.sleep(0.001)
 end)
+
+it("fails a check in a loop", function()
+    for index = 1, 13 do
+        check.equal(0, index)
+    end
+end)
+
+it("fails deep within itself", function()
+    local function descend(depth)
+        if depth == 0 then
+            error "too deep"
+        end
+        return (descend(depth - 1))
+    end
+    descend(30)
+end)
+
+teardown(function()
+    error "teardown broke"
+end)

@@ -47,6 +47,7 @@ end
 ---@field path string
 ---@field line integer
 ---@field what? string
+---@field times? integer how often it stands there in a row
 
 ---@param text? string
 ---@param event table
@@ -54,6 +55,10 @@ end
 local function place_of(text, event)
     local path, line = (text or ""):match "^%s*([^\n]-):(%d+)$"
     return path and { path = full_path(path, event), line = tonumber(line) } or nil
+end
+
+local function same_place(a, b)
+    return a and b and a.path == b.path and a.line == b.line
 end
 
 -- What a function is called in a traceback, without saying how Lua came to know its name.
@@ -69,20 +74,24 @@ end
 
 -- The script's own frames of a traceback, innermost first.
 local function frames_of(err, event)
-    local frames = {}
+    local frames, skipped = {}, 0
     for line in (err.traceback or ""):gmatch "[^\n]+" do
+        skipped = tonumber(line:match "skipping (%d+) levels") or skipped
         local place, what = line:match "^%s+(.-:%d+): in (.+)$"
         local frame = place and place_of(place, event)
         if frame and not place:find "^%[" then
             frame.what = describe_function(what, event)
-            frames[#frames + 1] = frame
+            local last = frames[#frames]
+            if last and same_place(last, frame) and last.what == frame.what then
+                last.times = last.times + 1 + skipped
+            else
+                frame.times = 1
+                frames[#frames + 1] = frame
+            end
+            skipped = 0
         end
     end
     return frames
-end
-
-local function same_place(a, b)
-    return a and b and a.path == b.path and a.line == b.line
 end
 
 -- Where it went wrong: as the error says, or its message begins, or the innermost frame. Then the message, and
@@ -92,10 +101,12 @@ local function find_place(err, event, frames)
     if place then
         return place, err.message, false
     end
-    local front, rest = (err.message or ""):match "^([^\n]-:%d+): (.*)$"
+    local message = err.message or ""
+    local hook = message:match "^setup: " or message:match "^teardown: " or ""
+    local front, rest = message:sub(#hook + 1):match "^([^\n]-:%d+): (.*)$"
     place = front and place_of(front, event)
     if place and (place.path == event.path or place.path:find "%.lua$") then
-        return place, ("%s:%d: %s"):format(place.path, place.line, rest), true
+        return place, ("%s%s:%d: %s"):format(hook, place.path, place.line, rest), true
     end
     return frames[1], err.message, false
 end
@@ -231,17 +242,24 @@ local function put_frames(out, style, frames, place, first_shown)
     for index = first, math.min(#frames, first + FRAMES - 1) do
         local frame = frames[index]
         out[#out + 1] = INDENT .. style.paint("dim",
-            ("  %s:%d: in %s"):format(clean(frame.path), frame.line, clean(frame.what)))
+            ("  %s:%d: in %s%s"):format(clean(frame.path), frame.line, clean(frame.what),
+                frame.times > 1 and (" (%d times)"):format(frame.times) or ""))
     end
     if #frames >= first + FRAMES then
         out[#out + 1] = INDENT .. style.paint("dim", ("  (%d more)"):format(#frames - first - FRAMES + 1))
     end
 end
 
-local function put_error(out, style, err, event)
+-- `shown` is the place that was shown last: what failed there too, as in a loop, needs no second look at it.
+-- Returns the place.
+local function put_error(out, style, err, event, shown)
     local frames = frames_of(err, event)
     local place, message, told = find_place(err, event, frames)
     place = place or event.line and { path = event.path, line = event.line } or nil
+    if same_place(place, shown) then
+        put_message(out, style, err, message, event)
+        return place
+    end
     if not told then
         if place then
             put_place(out, style, place, event)
@@ -259,10 +277,11 @@ local function put_error(out, style, err, event)
     end
     local first_shown = place and put_source(out, style, place, event)
     put_frames(out, style, frames, place, first_shown)
+    return place
 end
 
 -- Every check that failed, not the one alone that gave the test its error.
-local function put_checks(out, style, err, event)
+local function put_checks(out, style, err, event, shown)
     local checks = event.failed_checks or {}
     for index, check in ipairs(checks) do
         if index > CHECKS then
@@ -271,7 +290,7 @@ local function put_checks(out, style, err, event)
             break
         elseif index > 1 or check.message ~= err.message then
             out[#out + 1] = ""
-            put_error(out, style, check, event)
+            shown = put_error(out, style, check, event, shown)
         end
     end
 end
@@ -302,8 +321,7 @@ function M.lines(number, event, style, options)
         out[#out + 1] = index == 1 and front .. style.paint("red", title) .. " " .. text
             or (" "):rep(#front + #title + 1) .. text
     end
-    put_error(out, style, err, event)
-    put_checks(out, style, err, event)
+    put_checks(out, style, err, event, put_error(out, style, err, event))
     facts.lines(event, style, INDENT, out)
     if event.logs and #event.logs > 0 then
         out[#out + 1] = ""
