@@ -9,9 +9,10 @@
 
 #include "base/err.h"
 
-/* What one attempt may cost: an expression that explodes is stopped after a fraction of a
- * second, and before it has taken much of a worker's memory. */
-#define MATCH_LIMIT 2000000
+/* What one attempt may cost: a step or a few for each byte, and a fraction of a second beyond;
+ * and no more memory than a worker can spare. */
+#define STEPS_MIN 2000000u
+#define STEPS_A_BYTE 16u
 #define HEAP_LIMIT_KIB (128 * 1024)
 
 #define CAPTURES_MAX 200
@@ -85,7 +86,6 @@ int el_regex_compile(const char *text, size_t n, const char *flags, struct el_re
         el_regex_free(r);
         return -ENOMEM;
     }
-    (void)pcre2_set_match_limit(r->limits, MATCH_LIMIT);
     (void)pcre2_set_heap_limit(r->limits, HEAP_LIMIT_KIB);
     *out = r;
     return 0;
@@ -136,6 +136,9 @@ static size_t whole_characters(const char *data, size_t start, size_t len)
 static int run(struct el_regex *r, const char *data, size_t start, size_t len,
                uint32_t options)
 {
+    size_t steps = STEPS_MIN + (len - start) * STEPS_A_BYTE;
+    (void)pcre2_set_match_limit(r->limits,
+                                steps < UINT32_MAX ? (uint32_t)steps : UINT32_MAX);
     int n = pcre2_match(r->code, (PCRE2_SPTR)data, len, start, options, r->data,
                         r->limits);
     if (n == PCRE2_ERROR_NOMATCH)

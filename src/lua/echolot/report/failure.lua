@@ -76,7 +76,8 @@ end
 local function frames_of(err, event)
     local frames, skipped = {}, 0
     for line in (err.traceback or ""):gmatch "[^\n]+" do
-        skipped = tonumber(line:match "skipping (%d+) levels") or skipped
+        local levels = tonumber(line:match "skipping (%d+) levels")
+        skipped = levels and levels + 1 or skipped -- the library has gone one further when it counts
         local place, what = line:match "^%s+(.-:%d+): in (.+)$"
         local frame = place and place_of(place, event)
         if frame and not place:find "^%[" then
