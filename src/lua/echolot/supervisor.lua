@@ -104,6 +104,7 @@ local function is_event(e)
     elseif e.event == "test_start" or e.event == "test_end" or e.event == "test_listed" then
         return type(e.name) == "string" and type(e.path) == "string" and math.type(e.line) == "integer"
             and (e.event ~= "test_end" or STATUSES[e.status] and type(e.duration) == "number")
+            and (e.property == nil or type(e.property) == "table" and math.type(e.property.cases) == "integer")
             and (e.event ~= "test_start" or math.type(e.number) == "integer")
     elseif e.event == "file_start" or e.event == "file_end" then
         return type(e.path) == "string"
@@ -170,7 +171,7 @@ local function job_for(self, path, skip)
     return {
         path = core.text.to_utf8(path), path_hex = hex(path), skip = skip, list = o.list, filter = o.filter, filter_out = o.filter_out,
         targets = o.targets, timeout = o.timeout, test_timeout = o.test_timeout,
-        memory_limit = o.memory_limit, fail_fast = o.fail_fast,
+        memory_limit = o.memory_limit, fail_fast = o.fail_fast, seed = o.seed,
     }
 end
 

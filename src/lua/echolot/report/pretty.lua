@@ -111,6 +111,8 @@ local function test_end(self, event)
     end
     if not self.quiet and self.lines[event.path] then
         local note = event.status == "skip" and (" (%s)"):format(clean(event.reason or "skipped"))
+            or event.status == "pass" and event.property
+            and (" (%d cases, %s)"):format(event.property.cases, seconds(event.duration))
             or event.duration >= 0.0005 and (" (%s)"):format(seconds(event.duration)) or ""
         say(self, event.path, ("  %s %s%s"):format(
             style.paint(COLORS[event.status], style.symbols[event.status]), clean(event.name),

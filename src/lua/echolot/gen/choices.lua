@@ -1,0 +1,232 @@
+--- Choices: what a generator asks a source for. Every value is made of whole numbers that are chosen one
+--- after the other; the source notes them, so that the value can be made again, and can be made smaller by
+--- choosing smaller numbers: whatever comes of them, the generator itself made it.
+---
+--- Sources are ordered. The smaller one is that whose lists hold fewer elements (beyond what they have to; of
+--- texts, bytes), and of two with as many that whose first differing choice lies nearer to its origin.
+local core = require "echolot.core"
+
+local M = {}
+
+local ult = math.ult
+
+-- A generator without end is stopped here.
+local CHOICES_MAX = 1 << 18
+
+---@class echolot.choices.list
+---@field size integer the choice that says how many elements there are
+---@field min integer
+---@field stop integer the choice behind its last element
+---@field starts? integer[] the first choice of each element; nil where each is one choice
+---@field width? fun(number: integer): integer what such a choice weighs, where not 1
+
+---@class echolot.choices.source
+---@field count integer of choices so far
+---@field values integer[]
+---@field lo integer[]
+---@field hi integer[]
+---@field origin integer[] the simplest value of each choice
+---@field is_size table<integer, boolean>
+---@field bytes table<integer, integer> of a text, by the choice of its size
+---@field lists echolot.choices.list[] outer ones before those within them
+---@field weight integer elements of all lists, beyond what they have to hold
+---@field random? table nil: nothing is left to chance
+local source = {}
+source.__index = source
+
+local function new(given, random)
+    return setmetatable({
+        count = 0, values = {}, lo = {}, hi = {}, origin = {}, is_size = {}, bytes = {}, lists = {}, weight = 0,
+        given = given, random = random,
+    }, source)
+end
+
+--- Chooses by chance.
+---@return echolot.choices.source
+function M.random(random)
+    return new({}, random)
+end
+
+--- Chooses as was chosen before; beyond that, and where it no longer fits, what is nearest.
+---@param values integer[]
+---@return echolot.choices.source
+function M.replay(values)
+    return new(values, nil)
+end
+
+--- Chooses the simplest everywhere; by chance from there on where `such_that` refuses that.
+---@return echolot.choices.source
+function M.simplest(random)
+    local self = new({}, nil)
+    self.fallback = random
+    return self
+end
+
+--- How far `value` is from `origin`, as an unsigned number.
+local function distance(value, origin)
+    return value < origin and origin - value or value - origin
+end
+
+M.distance = distance
+
+--- A whole number from `lo` to `hi`. Where it is left to chance, `pick(random)` says which.
+---@param lo integer
+---@param hi integer
+---@param origin integer the simplest
+---@param pick? fun(random: table): integer
+---@return integer
+function source:draw(lo, hi, origin, pick)
+    local at = self.count + 1
+    if at > CHOICES_MAX then
+        error(core.error.new {
+            kind = "usage", op = "gen", message = ("a value took more than %d choices"):format(CHOICES_MAX),
+        }, 0)
+    end
+    local value = self.given[at]
+    if value then
+        value = value < lo and lo or value > hi and hi or value
+    elseif not self.random then
+        value = origin
+    elseif pick then
+        value = pick(self.random)
+    else
+        value = self.random:between(lo, hi)
+    end
+    self.count = at
+    self.values[at], self.lo[at], self.hi[at], self.origin[at] = value, lo, hi, origin
+    return value
+end
+
+-- The choice of how many elements a list holds.
+local function draw_size(self, min, max, pick)
+    local size = self:draw(min, max, min, pick)
+    local list = { size = self.count, min = min }
+    self.is_size[self.count] = true
+    self.lists[#self.lists + 1] = list
+    self.weight = self.weight + size - min
+    return size, list
+end
+
+--- A list, each element made by `draw(source)`.
+---@param min integer
+---@param max integer
+---@param pick fun(random: table): integer how many
+---@param draw fun(self: echolot.choices.source): any
+---@return any[]
+function source:list(min, max, pick, draw)
+    local size, list = draw_size(self, min, max, pick)
+    local starts, elements = {}, {}
+    for i = 1, size do
+        starts[i] = self.count + 1
+        elements[i] = draw(self)
+    end
+    list.starts, list.stop = starts, self.count + 1
+    return elements
+end
+
+--- A list of whole numbers from 0 to `last`, 0 the simplest, each one choice: the characters of a string. Where
+--- it is left to chance, `compose(random)` gives the whole list. `width` says what a number counts for in the
+--- list's weight, where that is not 1.
+---@param min integer
+---@param max integer
+---@param last integer
+---@param compose fun(random: table): integer[]
+---@param width? fun(number: integer): integer
+---@return integer[]
+function source:numbers(min, max, last, compose, width)
+    local composed = self.random and compose(self.random) or {}
+    local size, list = draw_size(self, min, max, function() return #composed end)
+    local at = 0
+    local function pick()
+        return composed[at]
+    end
+    local numbers, bytes = {}, 0
+    for i = 1, size do
+        at = i
+        numbers[i] = self:draw(0, last, 0, pick)
+        bytes = width and bytes + width(numbers[i])
+    end
+    if width then
+        self.bytes[list.size] = bytes
+        self.weight = self.weight + bytes - size
+    end
+    list.stop, list.width = self.count + 1, width
+    return numbers
+end
+
+--- A place to go back to.
+function source:mark()
+    return { count = self.count, lists = #self.lists, weight = self.weight }
+end
+
+--- Forgets what was chosen since the mark, to choose anew. False where nothing would come out differently.
+---@return boolean
+function source:retry(mark)
+    self.random = self.random or self.fallback
+    if not self.random then
+        return false
+    end
+    for at = self.count, mark.count + 1, -1 do
+        self.values[at], self.is_size[at], self.bytes[at] = nil, nil, nil
+    end
+    for i = #self.lists, mark.lists + 1, -1 do
+        self.lists[i] = nil
+    end
+    self.count, self.weight = mark.count, mark.weight
+    return true
+end
+
+--- How far a choice is from its origin; of the size of a text, its bytes.
+---@return integer unsigned
+function source:distance(at)
+    return self.bytes[at] or distance(self.values[at], self.origin[at])
+end
+
+--- How many elements a list holds.
+---@param list echolot.choices.list
+---@return integer
+function source:size(list)
+    return self.values[list.size]
+end
+
+--- The first choice of the list's element `i`; of the one behind the last, where the list stops.
+---@param list echolot.choices.list
+---@param i integer
+---@return integer
+function source:element(list, i)
+    if i > self.values[list.size] then
+        return list.stop
+    end
+    return list.starts and list.starts[i] or list.size + i
+end
+
+--- Whether this source is smaller than the other one.
+---@param other echolot.choices.source
+---@return boolean
+function source:is_less(other)
+    if self.weight ~= other.weight then
+        return self.weight < other.weight
+    end
+    for at = 1, math.min(self.count, other.count) do
+        local mine, theirs = self:distance(at), other:distance(at)
+        if mine ~= theirs then
+            return ult(mine, theirs)
+        elseif self.values[at] ~= other.values[at] then
+            return self.values[at] > other.values[at] -- as far, but above the origin
+        end
+    end
+    return self.count < other.count
+end
+
+--- A number that tells its choices from others.
+---@return integer
+function source:hash()
+    local hash = 0xcbf29ce484222325
+    for at = 1, self.count do
+        hash = (hash ~ self.values[at]) * 0x100000001b3
+        hash = hash ~ hash >> 29
+    end
+    return hash
+end
+
+return M
