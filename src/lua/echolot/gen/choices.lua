@@ -11,7 +11,7 @@ local M = {}
 local ult = math.ult
 
 -- A generator without end is stopped here.
-local CHOICES_MAX = 1 << 18
+local CHOICES_MAX, DEPTH_MAX = 1 << 18, 500
 
 ---@class echolot.choices.list
 ---@field size integer the choice that says how many elements there are
@@ -29,6 +29,7 @@ local CHOICES_MAX = 1 << 18
 ---@field is_size table<integer, boolean>
 ---@field bytes table<integer, integer> of a text, by the choice of its size
 ---@field lists echolot.choices.list[] outer ones before those within them
+---@field spans table[] the choices of one generator, {label, first, stop}; outer ones first
 ---@field weight integer elements of all lists, beyond what they have to hold
 ---@field random? table nil: nothing is left to chance
 local source = {}
@@ -36,8 +37,8 @@ source.__index = source
 
 local function new(given, random)
     return setmetatable({
-        count = 0, values = {}, lo = {}, hi = {}, origin = {}, is_size = {}, bytes = {}, lists = {}, weight = 0,
-        given = given, random = random,
+        count = 0, values = {}, lo = {}, hi = {}, origin = {}, is_size = {}, bytes = {}, lists = {}, spans = {},
+        weight = 0, depth = 0, given = given, random = random,
     }, source)
 end
 
@@ -62,6 +63,10 @@ function M.simplest(random)
     return self
 end
 
+local function usage(text, ...)
+    error(core.error.new { kind = "usage", op = "gen", message = text:format(...) }, 0)
+end
+
 --- How far `value` is from `origin`, as an unsigned number.
 local function distance(value, origin)
     return value < origin and origin - value or value - origin
@@ -78,9 +83,7 @@ M.distance = distance
 function source:draw(lo, hi, origin, pick)
     local at = self.count + 1
     if at > CHOICES_MAX then
-        error(core.error.new {
-            kind = "usage", op = "gen", message = ("a value took more than %d choices"):format(CHOICES_MAX),
-        }, 0)
+        usage("a value takes more than %d choices", CHOICES_MAX)
     end
     local value = self.given[at]
     if value then
@@ -94,6 +97,23 @@ function source:draw(lo, hi, origin, pick)
     end
     self.count = at
     self.values[at], self.lo[at], self.hi[at], self.origin[at] = value, lo, hi, origin
+    return value
+end
+
+--- What `draw(source)` makes, noted as a whole, which may stand in for another with the same label.
+---@param label any
+---@param draw fun(self: echolot.choices.source): any
+---@return any
+function source:span(label, draw)
+    if self.depth >= DEPTH_MAX then
+        usage("generators are nested more than %d deep", DEPTH_MAX)
+    end
+    local span = { label = label, first = self.count + 1 }
+    self.spans[#self.spans + 1] = span
+    self.depth = self.depth + 1
+    local value = draw(self)
+    self.depth = self.depth - 1
+    span.stop = self.count + 1
     return value
 end
 
@@ -136,16 +156,19 @@ end
 function source:numbers(min, max, last, compose, width)
     local composed = self.random and compose(self.random) or {}
     local size, list = draw_size(self, min, max, function() return #composed end)
-    local at = 0
-    local function pick()
-        return composed[at]
+    local at, given = self.count, self.given
+    if at + size > CHOICES_MAX then
+        usage("a value takes more than %d choices", CHOICES_MAX)
     end
-    local numbers, bytes = {}, 0
-    for i = 1, size do
-        at = i
-        numbers[i] = self:draw(0, last, 0, pick)
-        bytes = width and bytes + width(numbers[i])
+    local values, lo, hi, origin, numbers, bytes = self.values, self.lo, self.hi, self.origin, {}, 0
+    for i = 1, size do -- as `draw` does it, which would take most of the time of long strings
+        at = at + 1
+        local value = given[at] or composed[i] or 0
+        value = value < 0 and 0 or value > last and last or value
+        values[at], lo[at], hi[at], origin[at], numbers[i] = value, 0, last, 0, value
+        bytes = width and bytes + width(value)
     end
+    self.count = at
     if width then
         self.bytes[list.size] = bytes
         self.weight = self.weight + bytes - size
@@ -156,7 +179,7 @@ end
 
 --- A place to go back to.
 function source:mark()
-    return { count = self.count, lists = #self.lists, weight = self.weight }
+    return { count = self.count, lists = #self.lists, spans = #self.spans, weight = self.weight }
 end
 
 --- Forgets what was chosen since the mark, to choose anew. False where nothing would come out differently.
@@ -171,6 +194,9 @@ function source:retry(mark)
     end
     for i = #self.lists, mark.lists + 1, -1 do
         self.lists[i] = nil
+    end
+    for i = #self.spans, mark.spans + 1, -1 do
+        self.spans[i] = nil
     end
     self.count, self.weight = mark.count, mark.weight
     return true

@@ -31,6 +31,15 @@ local function new(draw)
     return setmetatable({ draw = draw }, generator)
 end
 
+-- One that may hold others of its own kind.
+local function new_span(draw)
+    local self = new(nil)
+    self.draw = function(source)
+        return source:span(self, draw)
+    end
+    return self
+end
+
 --- Whether the value is a generator.
 ---@param value any
 ---@return boolean
@@ -171,7 +180,7 @@ function M.one_of(list)
         usage("one_of", "the list is empty")
     end
     list = table.move(list, 1, #list, 1, {})
-    return new(function(source)
+    return new_span(function(source)
         return draw_item(list[source:draw(1, #list, 1)], source)
     end)
 end
@@ -212,7 +221,7 @@ function M.frequency(list)
         end
         return i
     end
-    return new(function(source)
+    return new_span(function(source)
         return draw_item(items[source:draw(1, #items, 1, pick)], source)
     end)
 end
@@ -276,7 +285,7 @@ end
 function M.bind(of, f)
     check_generator("bind", of)
     check_function("bind", f)
-    return new(function(source)
+    return new_span(function(source)
         local chosen = f(of.draw(source))
         check_generator("bind", chosen)
         return chosen.draw(source)

@@ -206,6 +206,27 @@ local function join_neighbours(self)
     end)
 end
 
+-- Puts what a generator made in the place of what it made around that: a branch for the whole tree.
+local function lift(self)
+    local i = 1
+    while i <= #self.best.spans do
+        local best = self.best
+        local outer = best.spans[i]
+        for k = #best.spans, i + 1, -1 do
+            local inner = best.spans[k]
+            if inner.label == outer.label and inner.first > outer.first and inner.stop <= outer.stop then
+                local values = table.move(best.values, 1, outer.first - 1, 1, {})
+                table.move(best.values, inner.first, inner.stop - 1, #values + 1, values)
+                table.move(best.values, outer.stop, best.count, #values + 1, values)
+                if propose(self, values) then
+                    break
+                end
+            end
+        end
+        i = self.best == best and i + 1 or i
+    end
+end
+
 -- Puts the elements of lists in order, all at once or neighbour by neighbour.
 local SWAPS = 32
 
@@ -458,8 +479,8 @@ end
 -- All together -----------------------------------------------------------------------------------------------
 
 local PASSES = {
-    cut_lists, simplify_blocks, spell_out, delete_pieces, join_neighbours, lower_equal, lower_each, shift_each,
-    sort_lists,
+    cut_lists, simplify_blocks, lift, spell_out, delete_pieces, join_neighbours, lower_equal, lower_each,
+    shift_each, sort_lists,
 }
 
 local function run_passes(self)

@@ -69,16 +69,18 @@ local function script(random)
     return random:between(bounds[1], bounds[2])
 end
 
--- Well-formed UTF-8 of that many bytes, but for its last character, which may be cut.
+-- UTF-8 of that many bytes; now and then its last character is cut.
 local function utf8_bytes(random, length)
-    local parts, size = {}, 0
-    while size < length do
-        parts[#parts + 1] = utf8.char(script(random))
-        size = size + #parts[#parts]
-    end
-    local out, text = {}, table.concat(parts)
-    for i = 1, length do
-        out[i] = text:byte(i)
+    local out = {}
+    local may_cut = random:chance(1, 4)
+    while #out < length do
+        local character = utf8.char(script(random))
+        if #out + #character > length and not may_cut then
+            character = "a"
+        end
+        for i = 1, math.min(#character, length - #out) do
+            out[#out + 1] = character:byte(i)
+        end
     end
     return out
 end

@@ -10,7 +10,7 @@ local TIME_SHARE = 1 / 3
 
 -- While a failure that is a wait in vain is shrunk, waits are cut short: to so many times what the slowest good
 -- case took, but no less than this.
-local WAIT_FACTOR, WAIT_MIN_S = 20, 0.25
+local WAIT_FACTOR, WAIT_MIN_S = 20, 0.1
 
 ---@class echolot.property.found
 ---@field outcome echolot.property.outcome of the case that is reported
@@ -18,6 +18,7 @@ local WAIT_FACTOR, WAIT_MIN_S = 20, 0.25
 ---@field steps integer
 ---@field notes string[] what there is to be said of the search
 ---@field flaky? boolean
+---@field smallest? echolot.choices.source
 ---@field candidate? echolot.property.outcome of the smallest that failed while shrinking
 
 local function fails_alike(self, values, first)
@@ -25,29 +26,21 @@ local function fails_alike(self, values, first)
     return outcome.failed and outcome.kind == first.kind and not outcome.out_of_time, outcome
 end
 
--- Whether a case fails as it did. Some do so once only: of the time of day, of what the server remembers.
-local function note_flaky(found, same, again, which)
-    if same then
-        return false
-    end
+-- Some cases fail once only: of the time of day, of what the server remembers.
+local function note_flaky(found, again, which)
     found.flaky = true
-    local what = not again.failed and "passed" or again.out_of_time and "did not end in time"
-        or ("failed otherwise (%s)"):format(again.kind)
-    found.notes[#found.notes + 1] = ("flaky: %s %s when it was run again"):format(which, what)
-    return true
+    found.notes[#found.notes + 1] = ("flaky: %s %s when it was run again"):format(
+        which, again.failed and ("failed otherwise (%s)"):format(again.kind) or "passed")
 end
 
--- A wait in vain takes the whole limit, again at every step.
-local function shorten_waits(self, first)
+-- A wait in vain takes the whole limit, again at every step: the seconds to which waits are cut meanwhile; nil
+-- where they are left as they are.
+local function shorter_wait(self, first)
     if first.kind ~= "timeout" or first.expired then
-        return false
+        return nil
     end
     local seconds = math.max(WAIT_MIN_S, WAIT_FACTOR * self.slowest)
-    if seconds >= self.state.timeout then
-        return false
-    end
-    core.set_timeout(seconds)
-    return true
+    return seconds < self.state.timeout and seconds or nil
 end
 
 local function run_shrink(self, found, first, late)
@@ -65,32 +58,38 @@ local function run_shrink(self, found, first, late)
     })
 end
 
-local function note_bounds(self, found, result, late)
-    if result.complete then
-        return
-    end
-    found.notes[#found.notes + 1] = ("there may be a smaller one: shrinking ended %s"):format(
-        core.now() >= late and "for want of time" or ("after max_shrinks = %d"):format(self.max_shrinks))
-end
-
 local function remake(self, source)
     return self:make(choices.replay(source.values))
 end
 
--- Takes what shrinking found, once it has been seen to fail again under the usual limits.
-local function settle(self, found, first, result, shortened)
-    if not found.candidate then
+-- Runs the case once more, and shrinks it if it fails again. What was found stands in `found`.
+local function shrink_case(self, found, first)
+    local late = math.min(core.now() + self.limit * TIME_SHARE, self.deadline)
+    local same, again = fails_alike(self, remake(self, found.source), first)
+    if not same and not again.out_of_time then
+        note_flaky(found, again, "the same case")
         return
     end
-    local same, again = fails_alike(self, remake(self, result.best), first)
-    if same then
-        found.source, found.outcome = result.best, again
-    elseif shortened and not again.out_of_time then
-        found.notes[#found.notes + 1] = "not shrunk: with less patience other cases fail, too"
-    else
-        found.source, found.outcome = result.best, found.candidate
-        note_flaky(found, false, again, "the shrunk case")
+    local result = same and run_shrink(self, found, first, late)
+    if result then
+        found.steps, found.smallest = result.steps, found.candidate and result.best
     end
+    if not result or not result.complete then
+        found.notes[#found.notes + 1] = "there may be a smaller one: shrinking ended "
+            .. (core.now() >= late and "for want of time" or ("after max_shrinks = %d"):format(self.max_shrinks))
+    end
+end
+
+-- Takes what shrinking found, once it has been seen to fail again under the usual limits.
+local function settle(self, found, first, shortened)
+    local same, again = fails_alike(self, remake(self, found.smallest), first)
+    if shortened and not same and not again.out_of_time then
+        found.notes = { "not shrunk: with less patience than usual, other cases fail, too" }
+        return
+    elseif not same and not again.out_of_time then
+        note_flaky(found, again, "the shrunk case")
+    end
+    found.source, found.outcome = found.smallest, same and again or found.candidate
 end
 
 --- Shrinks the case that `source` makes, which came to `first`.
@@ -103,22 +102,17 @@ function M.smallest(self, source, first)
     if first.out_of_time or self.max_shrinks == 0 then
         return found
     end
-    local same, again = fails_alike(self, remake(self, source), first)
-    if note_flaky(found, same, again, "the same case") then
-        return found
+    local shorter = shorter_wait(self, first)
+    if shorter then
+        core.set_timeout(shorter)
     end
-    local late = math.min(core.now() + self.limit * TIME_SHARE, self.deadline)
-    local shortened = shorten_waits(self, first)
-    local ok, result = pcall(run_shrink, self, found, first, late)
-    if shortened then
-        core.set_timeout(self.state.timeout)
-    end
+    local ok, err = pcall(shrink_case, self, found, first)
+    core.set_timeout(self.state.timeout)
     if not ok then
-        error(result, 0)
+        error(err, 0)
+    elseif found.smallest then
+        settle(self, found, first, shorter ~= nil)
     end
-    found.steps = result.steps
-    note_bounds(self, found, result, late)
-    settle(self, found, first, result, shortened)
     return found
 end
 

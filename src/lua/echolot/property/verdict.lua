@@ -26,7 +26,7 @@ local function case_error(property, outcome)
         return record.error(outcome.err, outcome.traceback)
     end
     local message = outcome.out_of_time
-        and ("the test took longer than %.10g s (--test-timeout) in this case"):format(property.limit)
+        and ("the test took longer than %.10g s (--test-timeout)"):format(property.limit)
         or ("the case took longer than %.10g s (its option 'timeout')"):format(property.case_timeout)
     return { kind = "timeout", message = message, traceback = record.traceback(outcome.traceback) }
 end
@@ -50,6 +50,15 @@ local function raise(fields)
     error(setmetatable(fields, Verdict), 0)
 end
 
+-- Whoever was at work when the time was up need not be to blame.
+local function heading_of(property, found)
+    if found.outcome.out_of_time then
+        return ("case %d of %d was running %s:"):format(property.count, property.runs, seed_text(property))
+    end
+    return ("falsified after %s and %s %s:"):format(count(property.count, "case", "cases"),
+        count(found.steps, "shrinking step", "shrinking steps"), seed_text(property))
+end
+
 --- Ends the test: the case that was found falsifies the property.
 ---@param property echolot.property
 ---@param found echolot.property.found
@@ -57,9 +66,7 @@ function M.raise(property, found)
     local outcome = found.outcome
     local made = property:make(choices.replay(found.source.values))
     local arguments = values.arguments(values.names(property.body, made.n), made)
-    local heading = ("falsified after %s and %s %s:%s"):format(
-        count(property.count, "case", "cases"), count(found.steps, "shrinking step", "shrinking steps"),
-        seed_text(property), values.text(arguments))
+    local heading = heading_of(property, found) .. values.text(arguments)
     for _, note in ipairs(found.notes) do
         heading = heading .. "\n" .. note
     end
