@@ -118,7 +118,8 @@ static int push_value(lua_State *L, const struct el_option *o, const char *text)
     case EL_OPT_COUNT:
     case EL_OPT_WHOLE: {
         long count = strtol(text, &end, 10);
-        if (end == text || *end != '\0' || errno != 0 || count < (o->type == EL_OPT_COUNT))
+        if (end == text || *end != '\0' || errno != 0 ||
+            count < (o->type == EL_OPT_COUNT))
             return -1;
         lua_pushinteger(L, count);
         return 0;

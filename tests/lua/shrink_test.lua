@@ -1,6 +1,8 @@
 -- Shrinking: from whatever failed first, over many seeds, to the same smallest value.
 local echolot = require "echolot"
 local falsify = require "falsify"
+local inspect = require "echolot.inspect"
+local random = require "echolot.gen.random"
 
 local gen = echolot.gen
 
@@ -59,6 +61,7 @@ describe("numbers", function()
         local pair = gen.record { a = gen.integer(0, 1000), b = gen.integer(0, 1000) }
         shrinks_to({ a = 1, b = 1000 }, pair, function(p) return p.a + p.b > 1000 end)
         shrinks_to({ a = 11, b = 0 }, pair, function(p) return p.a - p.b > 10 end)
+        shrinks_to({ a = 10, b = 10 }, pair, function(p) return p.a >= 10 and p.a == p.b end)
     end)
 
     it("of truth shrink to false", function()
@@ -203,6 +206,28 @@ describe("compositions", function()
         end)
     end)
 
+    it("shrink to the part of a tree that matters", function()
+        local term
+        term = gen.one_of {
+            gen.integer(),
+            gen.one_of { "+", "/" }:bind(function(op) return gen.record { op = gen.constant(op), l = term, r = term } end),
+        }
+        local function value_of(node)
+            if type(node) ~= "table" then
+                return node
+            end
+            local l, r = value_of(node.l), value_of(node.r)
+            return node.op == "+" and l + r or node.op == "/" and l // r
+        end
+        local function divides_by_zero(node)
+            return type(node) == "table"
+                and (node.op == "/" and node.r == 0 or divides_by_zero(node.l) or divides_by_zero(node.r))
+        end
+        shrinks_to({ op = "/", l = 0, r = { op = "+", l = 0, r = 0 } }, term, function(node)
+            return not divides_by_zero(node) and not pcall(value_of, node)
+        end)
+    end)
+
     it("shrink trees", function()
         local tree
         tree = gen.frequency { { 2, gen.integer(0, 9) }, { 1, gen.constant(0):bind(function() return gen.list(tree, 0, 3) end) } }
@@ -220,7 +245,55 @@ describe("compositions", function()
     end)
 end)
 
+-- A generator put together by chance.
+local function any_generator(chance, depth)
+    local kind = chance:between(1, depth > 0 and 12 or 5)
+    local function inner() return any_generator(chance, depth - 1) end
+    if kind == 1 then
+        return gen.integer(chance:between(-9, 0), chance:between(0, 300))
+    elseif kind == 2 then
+        return gen.boolean()
+    elseif kind == 3 then
+        return gen.line(0, 30)
+    elseif kind == 4 then
+        return gen.text(1, 20)
+    elseif kind == 5 then
+        return gen.integer()
+    elseif kind == 6 then
+        return gen.one_of { inner(), inner(), "value" }
+    elseif kind == 7 then
+        return gen.record { a = inner(), b = inner() }
+    elseif kind == 8 then
+        return gen.frequency { { 1, inner() }, { 3, inner() } }
+    elseif kind == 9 then
+        return inner():map(function(value) return { value } end)
+    elseif kind == 10 then
+        local of = inner()
+        return gen.integer(0, 4):bind(function(n) return gen.list(of, n, n) end)
+    end
+    return gen.list(inner(), 0, 6)
+end
+
 describe("shrinking", function()
+    it("of whatever generator ends with what fails, raises nothing, and ends the same when repeated", function()
+        local shrunk = 0
+        for seed = 1, 300 do
+            local salt = random.new(seed):bits()
+            local function make() return any_generator(random.new(seed), 3) end
+            local function fails(value)
+                local text = inspect.value(value)
+                return seed % 3 == 0 and #text > seed % 40 or random.key(salt, text) % (2 + seed % 7) == 0
+            end
+            local result = falsify.run(make(), fails, seed, 300)
+            if result then
+                shrunk = shrunk + (result.steps > 0 and 1 or 0)
+                assert.is_true(fails(result.value))
+                assert.same(result, falsify.run(make(), fails, seed, 300))
+            end
+        end
+        assert.is_true(shrunk > 200, tostring(shrunk))
+    end)
+
     it("tries only what the generator makes", function()
         local generator = gen.list(gen.integer(10, 99):such_that(function(n) return n % 3 == 1 end), 1, 8)
         for seed = 1, 20 do

@@ -3,7 +3,8 @@
 --- choosing smaller numbers: whatever comes of them, the generator itself made it.
 ---
 --- Sources are ordered. The smaller one is that whose lists hold fewer elements (beyond what they have to; of
---- texts, bytes), and of two with as many that whose first differing choice lies nearer to its origin.
+--- texts, bytes) and whose trees have fewer branches, and of two with as many that whose first differing choice lies
+--- nearer to its origin.
 local core = require "echolot.core"
 
 local M = {}
@@ -12,6 +13,10 @@ local ult = math.ult
 
 -- A generator without end is stopped here.
 local CHOICES_MAX, DEPTH_MAX = 1 << 18, 500
+
+-- One that has no end by bad luck only, since it holds itself more than once, is led to its simplest branches
+-- beyond these.
+local CHOICES_MANY, DEPTH_GREAT = 1 << 16, 50
 
 ---@class echolot.choices.list
 ---@field size integer the choice that says how many elements there are
@@ -30,7 +35,9 @@ local CHOICES_MAX, DEPTH_MAX = 1 << 18, 500
 ---@field bytes table<integer, integer> of a text, by the choice of its size
 ---@field lists echolot.choices.list[] outer ones before those within them
 ---@field spans table[] the choices of one generator, {label, first, stop}; outer ones first
----@field weight integer elements of all lists, beyond what they have to hold
+---@field open table<any, integer> by label, the spans that have begun
+---@field strings table<integer, integer[][]> what was composed by chance, by the greatest number in it
+---@field weight integer elements of all lists, beyond what they have to hold; spans within one of their label
 ---@field random? table nil: nothing is left to chance
 local source = {}
 source.__index = source
@@ -38,6 +45,7 @@ source.__index = source
 local function new(given, random)
     return setmetatable({
         count = 0, values = {}, lo = {}, hi = {}, origin = {}, is_size = {}, bytes = {}, lists = {}, spans = {},
+        open = {}, strings = {},
         weight = 0, depth = 0, given = given, random = random,
     }, source)
 end
@@ -78,7 +86,7 @@ M.distance = distance
 ---@param lo integer
 ---@param hi integer
 ---@param origin integer the simplest
----@param pick? fun(random: table): integer
+---@param pick? fun(random: table, source: echolot.choices.source): integer
 ---@return integer
 function source:draw(lo, hi, origin, pick)
     local at = self.count + 1
@@ -91,13 +99,24 @@ function source:draw(lo, hi, origin, pick)
     elseif not self.random then
         value = origin
     elseif pick then
-        value = pick(self.random)
+        value = pick(self.random, self)
     else
         value = self.random:between(lo, hi)
     end
     self.count = at
     self.values[at], self.lo[at], self.hi[at], self.origin[at] = value, lo, hi, origin
     return value
+end
+
+--- Which of `count` branches, the first the simplest.
+---@param count integer
+---@param pick? fun(random: table): integer
+---@return integer
+function source:branch(count, pick)
+    if self.depth > DEPTH_GREAT or self.count > CHOICES_MANY then
+        pick = function() return 1 end
+    end
+    return self:draw(1, count, 1, pick)
 end
 
 --- What `draw(source)` makes, noted as a whole, which may stand in for another with the same label.
@@ -110,15 +129,22 @@ function source:span(label, draw)
     end
     local span = { label = label, first = self.count + 1 }
     self.spans[#self.spans + 1] = span
-    self.depth = self.depth + 1
+    local open = self.open[label] or 0
+    if open > 0 then
+        self.weight = self.weight + 1
+    end
+    self.open[label], self.depth = open + 1, self.depth + 1
     local value = draw(self)
-    self.depth = self.depth - 1
+    self.open[label], self.depth = open, self.depth - 1
     span.stop = self.count + 1
     return value
 end
 
 -- The choice of how many elements a list holds.
 local function draw_size(self, min, max, pick)
+    if self.count > CHOICES_MANY then
+        pick = function() return min end
+    end
     local size = self:draw(min, max, min, pick)
     local list = { size = self.count, min = min }
     self.is_size[self.count] = true
@@ -144,6 +170,38 @@ function source:list(min, max, pick, draw)
     return elements
 end
 
+-- Bugs like to wait for the same string twice, which chance alone would hardly give.
+local REUSED_OF = 12
+local KEPT_MAX = 16
+
+local function compose_or_reuse(self, min, max, last, compose)
+    if not self.random then
+        return {}
+    end
+    local kept = self.strings[last] or {}
+    self.strings[last] = kept
+    if #kept > 0 and self.random:chance(1, REUSED_OF) then
+        local numbers = self.random:pick(kept)
+        if #numbers >= min and #numbers <= max then
+            return numbers
+        end
+    end
+    local numbers = compose(self.random)
+    kept[#kept < KEPT_MAX and #kept + 1 or self.random:between(1, KEPT_MAX)] = numbers
+    return numbers
+end
+
+--- A number that was chosen before, or its neighbour, between `lo` and `hi`; nil where a look at one finds none.
+---@param lo integer
+---@param hi integer
+---@return integer?
+function source:earlier(lo, hi)
+    if self.count > 0 and self.random:chance(1, REUSED_OF) then
+        local value = self.values[self.random:between(1, self.count)] + self.random:pick { 0, 0, 0, -1, 1 }
+        return value >= lo and value <= hi and value or nil
+    end
+end
+
 --- A list of whole numbers from 0 to `last`, 0 the simplest, each one choice: the characters of a string. Where
 --- it is left to chance, `compose(random)` gives the whole list. `width` says what a number counts for in the
 --- list's weight, where that is not 1.
@@ -154,7 +212,7 @@ end
 ---@param width? fun(number: integer): integer
 ---@return integer[]
 function source:numbers(min, max, last, compose, width)
-    local composed = self.random and compose(self.random) or {}
+    local composed = compose_or_reuse(self, min, max, last, compose)
     local size, list = draw_size(self, min, max, function() return #composed end)
     local at, given = self.count, self.given
     if at + size > CHOICES_MAX then

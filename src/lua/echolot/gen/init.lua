@@ -95,8 +95,8 @@ function M.integer(lo, hi)
         usage("integer", "lo is greater than hi: %d > %d", lo, hi)
     end
     local origin = integers.origin(lo, hi)
-    local function pick(chance)
-        return integers.pick(chance, lo, hi, origin)
+    local function pick(chance, source)
+        return source:earlier(lo, hi) or integers.pick(chance, lo, hi, origin)
     end
     return new(function(source)
         return source:draw(lo, hi, origin, pick)
@@ -181,7 +181,7 @@ function M.one_of(list)
     end
     list = table.move(list, 1, #list, 1, {})
     return new_span(function(source)
-        return draw_item(list[source:draw(1, #list, 1)], source)
+        return draw_item(list[source:branch(#list)], source)
     end)
 end
 
@@ -222,7 +222,7 @@ function M.frequency(list)
         return i
     end
     return new_span(function(source)
-        return draw_item(items[source:draw(1, #items, 1, pick)], source)
+        return draw_item(items[source:branch(#items, pick)], source)
     end)
 end
 
