@@ -33,6 +33,7 @@ local COLLECT_EVERY = 64
 ---@field own_seed boolean it is the script's, not --seed
 ---@field limit number seconds of the whole test
 ---@field deadline number when to stop, so that what is known is told before the test's own time is up
+---@field facts table those of its hooks
 ---@field count integer cases run so far
 ---@field tries integer cases run, those of shrinking among them
 ---@field slowest number seconds of a case that passed
@@ -81,8 +82,10 @@ end
 -- What a case wrote down becomes the test's: its facts and steps replace those of the case before.
 local function take_over(self, outcome)
     local run, own = self.state.running, outcome.run
-    run.checks = run.checks + own.checks
-    run.facts, run.steps = own.facts, own.steps
+    run.checks, run.steps, run.facts = run.checks + own.checks, own.steps, own.facts
+    for name, value in pairs(self.facts) do
+        run.facts[name] = own.facts[name] == nil and value or own.facts[name]
+    end
 end
 
 local function tell(self, logs)
@@ -129,7 +132,7 @@ end
 local function run_test(state, pending, spec)
     local options, run = spec.options, state.running
     run_cases(setmetatable({
-        state = state, pending = pending, name = run.test.name, generators = spec.generators, body = spec.body,
+        state = state, pending = pending, name = run.test.name, facts = run.facts, generators = spec.generators, body = spec.body,
         runs = options.runs or RUNS, max_shrinks = options.max_shrinks or MAX_SHRINKS,
         case_timeout = options.timeout or math.huge, seed = options.seed or state.seed,
         own_seed = options.seed ~= nil, limit = state.test_timeout,

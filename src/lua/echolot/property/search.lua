@@ -10,7 +10,7 @@ local TIME_SHARE = 1 / 3
 
 -- While a failure that is a wait in vain is shrunk, waits are cut short: to so many times what the slowest good
 -- case took, but no less than this.
-local WAIT_FACTOR, WAIT_MIN_S = 20, 0.1
+local WAIT_FACTOR, WAIT_MIN_S = 20, 0.2
 
 ---@class echolot.property.found
 ---@field outcome echolot.property.outcome of the case that is reported
@@ -72,24 +72,37 @@ local function shrink_case(self, found, first)
     end
     local result = same and run_shrink(self, found, first, late)
     if result then
-        found.steps, found.smallest = result.steps, found.candidate and result.best
+        found.steps, found.smallest = found.steps + result.steps, found.candidate and result.best
     end
     if not result or not result.complete then
         found.notes[#found.notes + 1] = "there may be a smaller one: shrinking ended "
-            .. (core.now() >= late and "for want of time" or ("after max_shrinks = %d"):format(self.max_shrinks))
+            .. (core.now() >= late and "for want of time" or ("by max_shrinks = %d"):format(self.max_shrinks))
     end
 end
 
--- Takes what shrinking found, once it has been seen to fail again under the usual limits.
-local function settle(self, found, first, shortened)
+-- Takes what shrinking found, once it has been run again under the usual limits. False where that shows that only
+-- `shorter` waits made it fail.
+local function settle(self, found, first, shorter)
     local same, again = fails_alike(self, remake(self, found.smallest), first)
-    if shortened and not same and not again.out_of_time then
-        found.notes = { "not shrunk: with less patience than usual, other cases fail, too" }
-        return
-    elseif not same and not again.out_of_time then
+    if not same and not again.out_of_time then
+        if shorter then
+            return false
+        end
         note_flaky(found, again, "the shrunk case")
     end
     found.source, found.outcome = found.smallest, same and again or found.candidate
+    return true
+end
+
+-- Shrinks with shorter waits. False where these made other cases fail as well.
+local function shrink_in_haste(self, found, first, seconds)
+    core.set_timeout(seconds)
+    local ok, err = pcall(shrink_case, self, found, first)
+    core.set_timeout(self.state.timeout)
+    if not ok then
+        error(err, 0)
+    end
+    return not found.smallest or settle(self, found, first, true)
 end
 
 --- Shrinks the case that `source` makes, which came to `first`.
@@ -103,15 +116,13 @@ function M.smallest(self, source, first)
         return found
     end
     local shorter = shorter_wait(self, first)
-    if shorter then
-        core.set_timeout(shorter)
+    if shorter and shrink_in_haste(self, found, first, shorter) then
+        return found
     end
-    local ok, err = pcall(shrink_case, self, found, first)
-    core.set_timeout(self.state.timeout)
-    if not ok then
-        error(err, 0)
-    elseif found.smallest then
-        settle(self, found, first, shorter ~= nil)
+    found.smallest, found.candidate, found.notes = nil, nil, {}
+    shrink_case(self, found, first)
+    if found.smallest then
+        settle(self, found, first, false)
     end
     return found
 end

@@ -106,9 +106,11 @@ function M.settle(run, err)
     if getmetatable(err) ~= Verdict then
         return false
     end
+    local checks = run.failed_checks -- of the hooks
     for key, value in pairs(err) do
         run[key] = value
     end
+    run.failed_checks = table.move(err.failed_checks or {}, 1, #(err.failed_checks or {}), #checks + 1, checks)
     return true
 end
 
