@@ -58,7 +58,7 @@ describe("a property that holds", function()
 
     it("runs as many as it says", function()
         local _, test = run [[
-            property("few", { runs = 7, tags = { "t" } }, gen.boolean(), function() end)
+            property("few", { runs = 7.0, tags = { "t" } }, gen.boolean(), function() end)
         ]]
         assert.equal(7, test.property.cases)
         assert.same({ "t" }, { table.unpack(test.tags) })
@@ -412,7 +412,7 @@ end)
 
 describe("misuse", function()
     local MISUSES = {
-        ["property(5, gen.line(), print)"] = "a name is expected first, got number",
+        { "property(5, gen.line(), print)", "a name is expected first, got number" },
         { 'property("x", print)', "a generator is expected before the function" },
         { 'property("x", {}, print)', "a generator is expected before the function" },
         { 'property("x", 5, print)', "a generator is expected, got number" },

@@ -293,7 +293,7 @@ function M.bind(of, f)
 end
 
 -- Values that a predicate may refuse in a row.
-local TRIES = 500
+local TRIES = 1000
 
 --- Raised where a replayed choice no longer satisfies a predicate: such a value would not have been made.
 local REFUSED = misuse("such_that", "the predicate refused a value that it took before")

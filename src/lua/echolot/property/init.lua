@@ -140,25 +140,35 @@ local function run_test(state, pending, spec)
     }, property))
 end
 
-local CHECKS = {
-    runs = function(value) return math.type(value) == "integer" and value >= 1, "a whole number from 1" end,
-    seed = function(value) return math.type(value) == "integer", "a whole number" end,
-    max_shrinks = function(value) return math.type(value) == "integer" and value >= 0, "a whole number from 0" end,
-    timeout = function(value) return math.type(value) and value > 0, "a positive number of seconds" end,
-    tags = function(value) return type(value) == "table", "a list" end,
+local function whole_from(min)
+    return function(value)
+        local whole = math.type(value) and math.tointeger(value)
+        return whole and whole >= min and whole or nil
+    end
+end
+
+-- What each option is, as it is used; nil where it is nothing of the kind.
+local OPTIONS = {
+    runs = { "a whole number from 1", whole_from(1) },
+    seed = { "a whole number", whole_from(math.mininteger) },
+    max_shrinks = { "a whole number from 0", whole_from(0) },
+    timeout = { "a positive number of seconds", function(value) return math.type(value) and value > 0 and value or nil end },
+    tags = { "a list", function(value) return type(value) == "table" and value or nil end },
 }
 
-local function check_options(options)
-    for key, value in pairs(options) do
-        local check = CHECKS[key]
-        if not check then
+local function check_options(given)
+    local options = {}
+    for key, value in pairs(given) do
+        local option = OPTIONS[key]
+        if not option then
             usage("there is no option '%s'", tostring(key))
         end
-        local good, wanted = check(value)
-        if not good then
-            usage("option '%s' is %s", key, wanted)
+        options[key] = option[2](value)
+        if options[key] == nil then
+            usage("option '%s' is %s", key, option[1])
         end
     end
+    return options
 end
 
 -- property(name [, options], generator, ..., f)
@@ -166,8 +176,7 @@ local function read_arguments(...)
     local given = table.pack(...)
     local options, first = {}, 1
     if type(given[1]) == "table" and not gen.is(given[1]) then
-        options, first = given[1], 2
-        check_options(options)
+        options, first = check_options(given[1]), 2
     end
     local last = given.n
     while last >= first and given[last] == nil do
