@@ -329,6 +329,22 @@ describe("bounds", function()
         assert.contains("the test took longer than 0.3 s (--test-timeout)", test.error.message)
     end)
 
+    it("of the worker are kept: the case that took it along is named", function()
+        local _, spinning = run([[
+            property("spins", gen.integer(0, 9), function(n)
+                while n == 7 do end
+            end)
+        ]], "--seed 1 --test-timeout 0.3")
+        assert.equal("timeout", spinning.status)
+        assert.matches("^case %d+ of 100 was running %(%-%-seed 1%): n = 7\nno answer", spinning.error.message)
+        local _, leaving = run [[
+            property("leaves", gen.line(), function(line)
+                if #line > 1000 then os.exit(3) end
+            end)
+        ]]
+        assert.matches('^case %d+ of 100 was running .* line = ".*"...%(%d+ bytes%)\n.*os.exit%(3%)', leaving.error.message)
+    end)
+
     it("of the test end shrinking in time", function()
         local _, test = run([[
             property("slow to fail", gen.bytes(400, 600), function(s)

@@ -291,7 +291,7 @@ function M.prepare(job, env, emit)
     local state = suite.new()
     state.emit = emit
     state.given_targets = job.targets or {}
-    state.timeout, state.test_timeout, state.seed = job.timeout, job.test_timeout, job.seed
+    state.timeout, state.test_timeout, state.seed = job.timeout, job.test_timeout, job.seed or 0
     state.file_errors = {}
     state.scope = core.scope(false)
     suite.install(state, env)

@@ -90,7 +90,7 @@ local function report_lost_test(self, active, kind, message)
         number = test.number, target = test.target,
         status = kind == "timeout" and "timeout" or "error",
         duration = core.now() - active.test_began, checks = 0,
-        error = { kind = kind, message = message }, transcript = core.json.array {},
+        error = { kind = kind, message = active.case and active.case .. "\n" .. message or message }, transcript = core.json.array {},
     })
 end
 
@@ -111,7 +111,8 @@ local function is_event(e)
     elseif e.event == "log" then
         return type(e.text) == "string"
     end
-    return e.event == "memory_limit" and math.type(e.limit) == "integer"
+    return e.event == "case" and type(e.text) == "string"
+        or e.event == "memory_limit" and math.type(e.limit) == "integer"
         or e.event == "script_exit" and math.type(e.status) == "integer"
 end
 
@@ -127,12 +128,15 @@ local function take_event(self, active, line)
     elseif e.event == "script_exit" then
         active.script_exit = e
         return false
+    elseif e.event == "case" then
+        active.case = e.text
+        return false
     elseif e.event == "file_start" then
         if active.restarted then
             return false -- told before
         end
     elseif e.event == "test_start" then
-        active.test, active.test_began, active.reached = e, core.now(), e.number
+        active.test, active.test_began, active.reached, active.case = e, core.now(), e.number, nil
     elseif e.event == "test_end" then
         active.test = nil
         if self.options.fail_fast and e.status ~= "pass" and e.status ~= "skip" then

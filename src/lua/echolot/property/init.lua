@@ -5,6 +5,7 @@ local core = require "echolot.core"
 local gen = require "echolot.gen"
 local random = require "echolot.gen.random"
 local search = require "echolot.property.search"
+local values = require "echolot.property.values"
 local verdict = require "echolot.property.verdict"
 
 local M = {}
@@ -26,6 +27,7 @@ local COLLECT_EVERY = 64
 ---@field name string full
 ---@field generators echolot.gen[]
 ---@field body function
+---@field names string[] of its parameters
 ---@field runs integer
 ---@field max_shrinks integer
 ---@field case_timeout number
@@ -48,23 +50,33 @@ end
 ---@param source echolot.choices.source
 ---@return table packed
 function property:make(source)
-    local values = { n = #self.generators }
+    local made = { n = #self.generators }
     for i, generator in ipairs(self.generators) do
-        values[i] = generator.draw(source)
+        made[i] = generator.draw(source)
     end
-    return values
+    return made
+end
+
+-- Should the case take the worker with it, the supervisor knows which one it was.
+local function announce(self, made)
+    local parts = {}
+    for i = 1, made.n do
+        parts[i] = ("%s = %s"):format(self.names[i], values.brief(made[i]))
+    end
+    self.state.emit { event = "case", text = verdict.running(self) .. " " .. table.concat(parts, ", ") }
 end
 
 --- Runs a case. Its time is what its option says, and never more than what is left.
----@param values table packed
+---@param made table packed
 ---@return echolot.property.outcome
-function property:try(values)
+function property:try(made)
     self.tries = self.tries + 1
     if self.tries % COLLECT_EVERY == 0 then
         collectgarbage()
     end
+    announce(self, made)
     local left = math.max(self.deadline - core.now(), 0.001)
-    local outcome = case.run(self.state, self.body, values, math.min(left, self.case_timeout))
+    local outcome = case.run(self.state, self.body, made, math.min(left, self.case_timeout))
     if outcome.expired then
         outcome.out_of_time = left <= self.case_timeout
     elseif outcome.err == self.pending then
@@ -103,9 +115,8 @@ local function run_cases(self)
             verdict.raise_late(self)
         end
         local source = new_source(key, number)
-        local values = self:make(source)
         self.count = number
-        outcome = self:try(values)
+        outcome = self:try(self:make(source))
         if outcome.kind == "pending" then
             run.reason = outcome.run.reason
             error(self.pending, 0)
@@ -132,7 +143,8 @@ end
 local function run_test(state, pending, spec)
     local options, run = spec.options, state.running
     run_cases(setmetatable({
-        state = state, pending = pending, name = run.test.name, facts = run.facts, generators = spec.generators, body = spec.body,
+        state = state, pending = pending, name = run.test.name, facts = run.facts,
+        names = values.names(spec.body, #spec.generators), generators = spec.generators, body = spec.body,
         runs = options.runs or RUNS, max_shrinks = options.max_shrinks or MAX_SHRINKS,
         case_timeout = options.timeout or math.huge, seed = options.seed or state.seed,
         own_seed = options.seed ~= nil, limit = state.test_timeout,

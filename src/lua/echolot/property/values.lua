@@ -11,7 +11,7 @@ local RUN_MIN = 16
 -- A string in so many parts is no easier to read for it.
 local PARTS_MAX = 8
 
-local STRING_MAX, VALUE_MAX = 200, 1000
+local STRING_MAX, VALUE_MAX, BRIEF_MAX = 200, 1000, 60
 
 -- Runs of one byte, and what stands between; nil where there are too many, or no run.
 local function split_runs(text)
@@ -62,6 +62,16 @@ function M.show(value)
     return #value > RUN_MIN and text:sub(-1) == '"' and ("%s (%d bytes)"):format(text, #value) or text
 end
 
+--- A value as text that takes little time to make.
+---@param value any
+---@return string
+function M.brief(value)
+    if type(value) == "string" then
+        return inspect.string(value, BRIEF_MAX)
+    end
+    return inspect.value(value, { max_length = 2 * BRIEF_MAX, max_string = BRIEF_MAX })
+end
+
 --- The names of a function's first `count` parameters.
 ---@param f function
 ---@param count integer
@@ -77,7 +87,7 @@ end
 --- What a report has of them: a name and a text for each, and of strings the bytes.
 ---@param names string[]
 ---@param values table packed
----@return table[]
+---@return table[] each {name, value, data}
 function M.arguments(names, values)
     local list = core.json.array {}
     for i = 1, values.n do

@@ -50,10 +50,17 @@ local function raise(fields)
     error(setmetatable(fields, Verdict), 0)
 end
 
+--- Which case is being run.
+---@param property echolot.property
+---@return string
+function M.running(property)
+    return ("case %d of %d was running %s:"):format(property.count, property.runs, seed_text(property))
+end
+
 -- Whoever was at work when the time was up need not be to blame.
 local function heading_of(property, found)
     if found.outcome.out_of_time then
-        return ("case %d of %d was running %s:"):format(property.count, property.runs, seed_text(property))
+        return M.running(property)
     end
     return ("falsified after %s and %s %s:"):format(count(property.count, "case", "cases"),
         count(found.steps, "shrinking step", "shrinking steps"), seed_text(property))
@@ -65,7 +72,7 @@ end
 function M.raise(property, found)
     local outcome = found.outcome
     local made = property:make(choices.replay(found.source.values))
-    local arguments = values.arguments(values.names(property.body, made.n), made)
+    local arguments = values.arguments(property.names, made)
     local heading = heading_of(property, found) .. values.text(arguments)
     for _, note in ipairs(found.notes) do
         heading = heading .. "\n" .. note
