@@ -13,6 +13,8 @@ local PARTS_MAX = 8
 
 local STRING_MAX, VALUE_MAX, BRIEF_MAX = 200, 1000, 60
 
+local DATA_MAX = 1 << 14 -- bytes of an argument that a report carries
+
 -- Runs of one byte, and what stands between; nil where there are too many, or no run.
 local function split_runs(text)
     local parts, at, folded = {}, 1, false
@@ -93,7 +95,8 @@ function M.arguments(names, values)
     for i = 1, values.n do
         local value = values[i]
         list[i] = {
-            name = names[i], value = M.show(value), data = type(value) == "string" and record.data(value) or nil,
+            name = names[i], value = M.show(value),
+            data = type(value) == "string" and #value <= DATA_MAX and record.data(value) or nil,
         }
     end
     return list
