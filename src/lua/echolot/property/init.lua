@@ -13,7 +13,7 @@ local M = {}
 local RUNS, MAX_SHRINKS = 100, 2000
 
 -- Transcripts of closed connections are Lua's to free, but it does not know how large they are.
-local COLLECT_EVERY = 64
+local COLLECT_EVERY = 32
 
 ---@class echolot.property.options
 ---@field runs? integer cases (100)
