@@ -60,11 +60,6 @@ struct el_transcript {
 
 #define SMALLEST_RING ((size_t)128)
 
-/* A ring that outgrows this gets its full size at once. What is not written to yet costs no
- * memory, and nothing is moved again: moving touches pages twice, and the first touch of one
- * can cost as much as a round trip on a virtual machine. */
-#define LARGEST_SMALL_RING ((size_t)1024)
-
 static char *copy_text(const char *text)
 {
     return text != NULL ? strdup(text) : NULL;
@@ -116,13 +111,13 @@ static void copy_out(const struct el_transcript *t, uint64_t from, void *out, si
         memcpy((char *)out + first, t->ring, len - first);
 }
 
-/* Until the ring has its full size nothing is dropped, and so nothing wraps: its content moves
- * as any array's does. */
+/* Until the ring has its full size nothing is dropped, and so nothing wraps: it grows as any
+ * array does. */
 static int grow(struct el_transcript *t, size_t need)
 {
     size_t cap = t->cap > 0 ? t->cap : SMALLEST_RING;
     while (cap < t->next + need && cap < EL_TRANSCRIPT_BYTES)
-        cap = cap < LARGEST_SMALL_RING ? cap * 2 : EL_TRANSCRIPT_BYTES;
+        cap *= 2;
     if (cap <= t->cap)
         return 0;
     char *ring = realloc(t->ring, cap);
