@@ -183,7 +183,7 @@ function game:run()
     self:show "You begin. Type a column such as 3, or pop 3; help tells more."
     local over = false
     while not over do
-        local command = ask.ask("  Your move: ", command_on(self.board))
+        local command = ask.ask("Your move: ", command_on(self.board))
         if not command or command == "quit" then
             print "Goodbye!"
             return

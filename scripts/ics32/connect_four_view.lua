@@ -63,7 +63,7 @@ function M.board(board, last, fours)
     for column = 1, board.columns do
         numbers[column] = ("%2d "):format(column)
     end
-    lines[1] = MARGIN .. " " .. table.concat(numbers, gap)
+    lines[1] = MARGIN .. " " .. table.concat(numbers, gap):gsub(" +$", "")
     for row = board.rows, 1, -1 do
         local cells = {}
         for column = 1, board.columns do
@@ -92,7 +92,7 @@ function M.show(names, board, last, fours, text)
     io.write(M.in_place and "\27[H\27[J" or "\n",
         ("%s%s %s   %s %s\n"):format(MARGIN, tile("RED", " R "), short(names.RED),
             tile("YELLOW", " Y "), short(names.YELLOW)),
-        M.board(board, last, fours), "\n", MARGIN, text, "\n")
+        M.board(board, last, fours), "\n", text, "\n")
     io.flush()
 end
 

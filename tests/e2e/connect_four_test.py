@@ -1,9 +1,12 @@
 """Connect Four: the server from outside, and the program that plays it, through pipes and a pty."""
 
+import os
+import pty
+import re
 import select
 import socket
 
-from harness import SANITIZED, case, main
+from harness import DEADLINE_S, ECHOLOT, SANITIZED, SOURCE, case, main
 
 import peer
 
@@ -185,6 +188,264 @@ def usage(t):
                   result.errors())
     result = t.echolot("serve", "connect_four", "--set", "opening=POP")
     t.matches(r"'opening' is a list of moves such as 'DROP 4' or 'POP 4', not 'POP'\n", result.errors())
+
+
+# --- the program that plays it ---
+
+PROGRAM = SOURCE / "scripts/ics32/connect_four.lua"
+ESCAPE = r"\x1b"
+OPENINGS = {name: (opening, moves.lower().split(","))
+            for name, (opening, moves, _) in ENDS.items()}
+
+
+def player(t, port, typed, *more, **env):
+    """Plays by pipe, on 7 columns and 6 rows unless told otherwise; the Result."""
+    args = ["127.0.0.1", str(port), *(more or ("ada", "7", "6"))]
+    return t.echolot("run", PROGRAM, *args, input=typed, env=env)
+
+
+def boards(text):
+    """The boards that were drawn, each a list of rows from the top: letters and marks."""
+    rows = re.findall(r"^  \|(.*)\|$|^  \+(.*)\+$", text, re.M)
+    found, board = [], []
+    for row, bottom in rows:
+        if row:
+            board.append(row.split())
+        elif bottom:
+            found.append(board)
+            board = []
+    return found
+
+
+@case("program: a game that is lost, by pipe")
+def lost(t):
+    opening, moves = OPENINGS["yellow wins"]
+    result = player(t, t.serve("connect_four", *settings(opening)).port, "\n".join(moves) + "\n")
+    text = t.status(0, result).text()
+    t.equal("", result.errors())
+    t.lacks(ESCAPE, text)
+    drawn = boards(text)
+    t.equal(5, len(drawn))
+    t.equal([["."] * 7] * 6, drawn[0])
+    t.equal([[".", ".", ".", ".", ".", ".", "."]] * 5 + [["[Y]", ".", ".", ".", ".", ".", "R"]], drawn[1])
+    t.equal([".", ".", ".", ".", ".", ".", "R"], drawn[4][3])
+    t.equal(["*Y*", "*Y*", "*Y*", "*Y*", "R", ".", "R"], drawn[4][5])
+    t.matches(r"^Your move: drop 7\n\n   R  ada    Y  127\.0\.0\.1:\d+\n    1   2   3   4   5   6   7\n", text)
+    t.matches(r"^Yellow drops into column 3\.$", text)
+    t.matches(r"^Yellow has won\.\n\Z", text)
+
+
+@case("program: each way to win and to lose is told, the fours marked")
+def results(t):
+    for name, (opening, moves) in OPENINGS.items():
+        result = player(t, t.serve("connect_four", *settings(opening)).port, "\n".join(moves) + "\n")
+        text = t.status(0, result).text()
+        winner = ENDS[name][2][-3:] == "RED" and "You have won!" or "Yellow has won."
+        t.true(text.endswith(f"\n{winner}\n"), f"{name}: {text[-500:]}")
+        letter = "R" if winner.startswith("You") else "Y"
+        final = " ".join(" ".join(row) for row in boards(text)[-1])
+        t.equal(4, final.count(f"*{letter}*"), name)
+        t.equal(4, final.count("*") // 2, name)
+
+
+@case("program: moves are typed in many ways; what is wrong is said, and asked again")
+def moves(t):
+    port = t.serve("connect_four", "--set", "opening=DROP 1", "--set", "opening=POP 1",
+                   "--set", "opening=DROP 2").port
+    typed = ("\nx\n0\n8\ndrop\ndrop x\npop 1\n-3\n3.0\n99999999999999999999\nHELP\r\n"
+             " d 3\npop 1\nPop 3\np2\n D4 \nquit\n")
+    text = t.status(0, player(t, port, typed)).text()
+    said = re.findall(r"^Your move: (.*)\n(?:  )?(\S.*)?$", text, re.M)
+    hint = "Please type a column such as 3, or pop 3; help tells more."
+    no_column = "There is no such column: they are numbered from 1 to 7."
+    t.equal([("", hint), ("x", hint), ("0", no_column), ("8", no_column), ("drop", hint), ("drop x", hint),
+             ("pop 1", "There is nothing in column 1."), ("-3", hint), ("3.0", hint),
+             ("99999999999999999999", no_column), ("HELP", "3, drop 3, d3    drop a piece into column 3"),
+             (" d 3", ""), ("pop 1", "The lowest piece of column 1 is not yours."), ("Pop 3", ""),
+             ("p2", "There is nothing in column 2."), (" D4 ", ""), ("quit", "Goodbye!")], said)
+    drawn = boards(text)
+    t.equal(4, len(drawn))
+    t.equal([".", ".", ".", ".", ".", ".", "."], drawn[2][5])  # both have popped
+    t.matches(r"^  \+\[v\]-+\+\nYellow pops column 1\.$", text)
+    t.equal([".", "[Y]", ".", "R", ".", ".", "."], drawn[3][5])
+
+
+@case("program: a column that is full is refused by it, before the server")
+def full(t):
+    opening = ["DROP 1", "DROP 1", "DROP 2"]
+    text = player(t, t.serve("connect_four", *settings(opening)).port, "1\n1\n1\nquit\n",
+                  "ada", "4", "4").text()
+    t.matches(r"^Your move: 1\nColumn 1 is full\.$", text)
+    t.equal(4, len(boards(text)[0]))
+
+
+@case("program: it asks for what is not given")
+def asks(t):
+    port = t.serve("connect_four").port
+    typed = f"\n localhost \nx\n65536\n{port}\n\nada lovelace\nada\n3\nmany\n5\n21\n\nquit\n"
+    text = t.status(0, t.echolot("run", PROGRAM, input=typed)).text()
+    t.equal(["", " localhost "], re.findall(r"^Host: (.*)$", text, re.M))
+    t.equal(["x", "65536", str(port)], re.findall(r"^Port: (.*)$", text, re.M))
+    t.equal(["", "ada lovelace", "ada"], re.findall(r"^Your name: (.*)$", text, re.M))
+    t.equal(["3", "many", "5"], re.findall(r"^Columns \(4 to 20, usually 7\): (.*)$", text, re.M))
+    t.equal(["21", ""], re.findall(r"^Rows \(4 to 20, usually 6\): (.*)$", text, re.M))
+    t.matches(r"^Please name a host", text)
+    t.matches(r"^Please give a port", text)
+    t.matches(r"^Please give a name without spaces\.$", text)
+    t.matches(r"^Please give the number of columns, from 4 to 20\.$", text)
+    t.matches(r"^Please give the number of rows, from 4 to 20\.$", text)
+    t.equal([["."] * 5] * 6, boards(text)[0])
+
+
+@case("program: the end of the input ends it wherever it comes")
+def input_ends(t):
+    port = t.serve("connect_four").port
+    answers = ["localhost", str(port), "ada", "7", "6", "4"]
+    for count in range(len(answers) + 1):
+        typed = "".join(answer + "\n" for answer in answers[:count])
+        result = t.status(0, t.echolot("run", PROGRAM, input=typed))
+        t.equal("", result.errors())
+        t.true(result.text().endswith("\n"), "a line of its own for the shell")
+
+
+@case("program: arguments that will not do end it with one line")
+def arguments(t):
+    port = str(t.serve("connect_four").port)
+    for args in (["", port], ["127.0.0.1", "0x7"], ["127.0.0.1", port, "a b"],
+                 ["127.0.0.1", port, "ada", "3"], ["127.0.0.1", port, "ada", "7", "21"]):
+        result = t.status(1, t.echolot("run", PROGRAM, *args))
+        t.matches(r"\APlease [^\n]*\.\n\Z", result.errors(), args)
+        t.equal("", result.text())
+
+
+BREACHES = {
+    "refuses the greeting": (b"ERROR\r\n", "it says 'ERROR' instead of WELCOME ada"),
+    "greets another": (b"WELCOME bob\r\n", "it says 'WELCOME bob' instead of WELCOME ada"),
+    "knows no game": (b"WELCOME ada\r\nERROR\r\n", "it says 'ERROR' instead of READY"),
+    "moves unasked": (b"DROP 4\r\n", "it says 'DROP 4' instead of OKAY, INVALID or a winner"),
+    "makes an illegal move": (b"OKAY\r\nPOP 4\r\nREADY\r\n", "it says 'POP 4' instead of a legal move"),
+    "drops beside the board": (b"OKAY\r\nDROP 8\r\n", "it says 'DROP 8' instead of a legal move"),
+    "moves by a word": (b"OKAY\r\nDROP x\r\n", "it says 'DROP x' instead of a legal move"),
+    "names a winner too early": (b"WINNER_RED\r\n", "it says 'WINNER_RED' instead of OKAY or READY"),
+    "lets yellow win by nothing": (b"OKAY\r\nDROP 1\r\nWINNER_YELLOW\r\n",
+                                   "it says 'WINNER_YELLOW' instead of OKAY or READY"),
+    "is not ready": (b"OKAY\r\nDROP 1\r\nFINE\r\n", "it says 'FINE' instead of READY or a winner"),
+    "obeys a terminal": (b"\x1b]0;mine\x07\xff" + b"x" * 100 + b"\n",
+                         "it says '?]0;mine??x{50}...' instead of"),
+    "leaves": (b"", "The server has closed the connection."),
+    "leaves at its INVALID": (b"INVALID\r\n", "The server has closed the connection."),
+    "never ends its line": (b"x" * (1 << 20), "The server says more than it should. (read "),
+}
+
+
+def breach(name, said, expected):
+    @case(f"program: one clear line where the server {name}")
+    def check(t):
+        begun = b"" if said.startswith((b"ERROR", b"WELCOME")) else b"WELCOME ada\r\nREADY\r\n"
+        speaker = t.peer(peer.Speaker(begun + said))
+        result = t.status(1, player(t, speaker.port, "4\n4\n"))
+        pattern = re.escape(expected).replace(r"x\{50\}", "x{50}").replace(r"\?", "[?]")
+        t.matches(rf"\A[^\n]*{pattern}[^\n]*\n\Z", result.errors())
+        t.lacks(r"[^\n -~]", result.errors())
+
+
+for name, (said, expected) in BREACHES.items():
+    breach(name, said, expected)
+
+
+@case("program: nobody listens")
+def refused(t):
+    result = t.status(1, player(t, t.peer(peer.Refuser()).port, ""))
+    t.matches(r"\ANobody listens there[^\n]*\n\Z", result.errors())
+
+
+@case("program: what it may meet and takes calmly: INVALID, a draw")
+def calm(t):
+    begun = b"WELCOME ada\nREADY\n"
+    speaker = t.peer(peer.Speaker(begun + b"INVALID\nREADY\nOKAY\nDROP 4\nREADY\n"))
+    text = t.status(0, player(t, speaker.port, "4\n4\nquit\n")).text()
+    t.matches(r"^Your move: 4\nThe server refuses that move\.\nYour move: 4\n\n", text)
+    t.equal(b"I32CFSP_HELLO ada\r\nAI_GAME\r\nDROP 4\r\nDROP 4\r\n", bytes(speaker.received))
+    for said in (b"OKAY\n", b"OKAY\nDROP 4\n"):
+        speaker = t.peer(peer.Speaker(begun + said))
+        text = t.status(0, player(t, speaker.port, "4\n")).text()
+        t.matches(r" a draw\.\n\Z", text)
+
+
+@case("program: the board's sizes are asked for as they are")
+def sizes(t):
+    speaker = t.peer(peer.Speaker(b"WELCOME ada\r\nREADY\r\n"))
+    text = t.status(0, player(t, speaker.port, "", "ada", "20", "4")).text()
+    t.equal(b"I32CFSP_HELLO ada\r\nAI_GAME 20 4\r\n", bytes(speaker.received))
+    t.equal([["."] * 20] * 4, boards(text)[0])
+    t.true(all(len(row) <= 80 for row in text.splitlines()), "80 columns are enough")
+
+
+class Terminal:
+    """The program in a terminal of its own: types, and waits for what is shown."""
+
+    def __init__(self, t, port, **env):
+        self.t, self.shown = t, ""
+        self.leader, follower = pty.openpty()
+        args = ["127.0.0.1", str(port), "ada", "7", "6"]
+        self.process = t.start(ECHOLOT, "run", PROGRAM, *args, stdin=follower, stdout=follower, env=env)
+        os.close(follower)
+
+    def wait_for(self, pattern):
+        while not re.search(pattern, self.shown):
+            if not select.select([self.leader], [], [], DEADLINE_S)[0]:
+                self.t.fail(f"{pattern} is not shown: {self.shown[-500:]!r}")
+            try:
+                self.shown += os.read(self.leader, 65536).decode()
+            except OSError:  # the other side has ended
+                self.t.fail(f"it ended before {pattern}: {self.shown[-500:]!r}")
+
+    def type(self, text):
+        self.wait_for(r"Your move: \Z")
+        self.shown = ""
+        os.write(self.leader, text.encode() + b"\n")
+
+    def close(self):
+        """What is shown at last."""
+        try:
+            while data := os.read(self.leader, 65536):
+                self.shown += data.decode()
+        except OSError:
+            pass
+        os.close(self.leader)
+        self.t.status(0, self.process.wait())
+        return self.shown
+
+
+@case("program: in a terminal, in place, with colour")
+def terminal(t):
+    opening, moves = OPENINGS["red wins"]
+    screen = Terminal(t, t.serve("connect_four", *settings(opening)).port)
+    for move in moves[:-1]:
+        screen.type(move)
+        screen.wait_for(r"Yellow drops into column 7\.")
+        t.matches(r"\x1b\[H\x1b\[J", screen.shown)
+        t.matches(r"\x1b\[1;97;41m R \x1b\[0m", screen.shown, "a red tile")
+        t.matches(r"\x1b\[1;30;43m\[Y\]\x1b\[0m", screen.shown, "a yellow one, marked")
+    screen.type(moves[-1])
+    shown = screen.close()
+    t.equal(4, shown.count("*R*"))
+    t.matches(r"You have won!", shown)
+
+
+@case("program: a terminal without colour keeps its letters; a dumb one is never cleared")
+def plain_terminal(t):
+    for env, clears in (({"NO_COLOR": "1"}, True), ({"TERM": "dumb"}, False)):
+        port = t.serve("connect_four", "--set", "opening=DROP 2").port
+        screen = Terminal(t, port, **env)
+        screen.type("1")
+        screen.wait_for(r"Your move: \Z")
+        shown = screen.shown
+        screen.type("q")
+        screen.close()
+        t.lacks(r"\x1b\[[\d;]*m", shown, env)
+        t.equal(clears, "\x1b[H\x1b[J" in shown, env)
+        t.matches(r"\| R  \[Y\]  \.   \.   \.   \.   \. \|", shown)
 
 
 if __name__ == "__main__":
