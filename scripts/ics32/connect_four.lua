@@ -157,7 +157,7 @@ end
 
 -- Makes the player's move. True at the end of the game.
 function game:turn(move)
-    local said = self.conn:send(move.action, " ", move.column, "\r\n"):read "l"
+    local said = self.conn:send(("%s %d\r\n"):format(move.action, move.column)):read "l"
     if said == "INVALID" then
         hear(self.conn, "READY")
         print "The server refuses that move."

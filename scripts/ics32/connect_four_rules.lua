@@ -15,6 +15,15 @@ function M.new(columns, rows)
     return self
 end
 
+--- Another board with the same pieces.
+function board:copy()
+    local copy = M.new(self.columns, self.rows)
+    for column = 1, self.columns do
+        table.move(self[column], 1, #self[column], 1, copy[column])
+    end
+    return copy
+end
+
 --- Whose piece lies there; nil where there is none.
 function board:at(column, row)
     return self[column] and self[column][row]
@@ -32,6 +41,7 @@ function board:objection(who, action, column)
     elseif action == "POP" and pieces[1] ~= who then
         return ("The lowest piece of column %d is not yours."):format(column)
     end
+    return nil
 end
 
 --- Whether there is anything that the player may do.
