@@ -80,6 +80,17 @@ static int host_is_terminal(lua_State *L)
     return 1;
 }
 
+/* terminal_width(fd) -> columns, nil where it is no terminal or does not tell */
+static int host_terminal_width(lua_State *L)
+{
+    struct winsize size = {0};
+    if (ioctl((int)luaL_checkinteger(L, 1), TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+        lua_pushinteger(L, size.ws_col);
+    else
+        luaL_pushfail(L);
+    return 1;
+}
+
 /* processors() -> how many this process may use */
 static int host_processors(lua_State *L)
 {
@@ -129,6 +140,7 @@ static const luaL_Reg functions[] = {
     {"kind", host_kind},
     {"list", host_list},
     {"is_terminal", host_is_terminal},
+    {"terminal_width", host_terminal_width},
     {"processors", host_processors},
     {"emit", host_emit},
     {"exit_now", host_exit_now},

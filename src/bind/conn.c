@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "bind/address.h"
 #include "bind/args.h"
+#include "bind/expect.h"
 #include "bind/fault.h"
 #include "bind/task.h"
 
@@ -37,8 +38,7 @@ struct el_lconn *el_conn_check(lua_State *L, const char *op)
 
 /* --- failures ----------------------------------------------------------------------------- */
 
-/* [-0, +1] */
-static const char *push_address(lua_State *L, struct el_lconn *lc)
+const char *el_conn_push_address(lua_State *L, struct el_lconn *lc)
 {
     char text[EL_ADDRESS_TEXT_MAX];
     if (lua_getiuservalue(L, 1, EL_CONN_UV_ADDRESS) == LUA_TSTRING)
@@ -73,12 +73,13 @@ const char *el_conn_push_message(lua_State *L, struct el_lconn *lc, const char *
     }
 }
 
-int el_conn_raise(lua_State *L, struct el_lconn *lc, const char *op, int err)
+int el_conn_raise_text(lua_State *L, struct el_lconn *lc, const char *op, int err,
+                       const char *text)
 {
     struct el_fault f = {.code = err, .op = op};
     luaL_checkstack(L, 8, NULL);
-    f.address = push_address(L, lc);
-    f.message = el_conn_push_message(L, lc, op, err);
+    f.address = el_conn_push_address(L, lc);
+    f.message = text != NULL ? text : el_conn_push_message(L, lc, op, err);
     if (lc->conn != NULL && lc->conn->rx.len > 0) {
         f.received = el_buf_data(&lc->conn->rx);
         f.received_len = lc->conn->rx.len;
@@ -86,6 +87,11 @@ int el_conn_raise(lua_State *L, struct el_lconn *lc, const char *op, int err)
         f.received = "";
     }
     el_fault_raise(L, &f);
+}
+
+int el_conn_raise(lua_State *L, struct el_lconn *lc, const char *op, int err)
+{
+    el_conn_raise_text(L, lc, op, err, NULL);
 }
 
 /* --- life --------------------------------------------------------------------------------- */
@@ -164,6 +170,8 @@ static int conn_gc(lua_State *L)
     lc->conn = NULL;
     free(lc->detail);
     lc->detail = NULL;
+    el_expect_free(lc->expectation);
+    lc->expectation = NULL;
     return 0;
 }
 
@@ -211,21 +219,29 @@ struct el_conn *el_conn_open(lua_State *L, struct el_lconn *lc, const char *op)
     return lc->conn;
 }
 
-int el_conn_read_wait(lua_State *L, struct el_lconn *lc, const char *op,
-                      const struct el_await *what, int arg, int last, lua_KFunction k)
+struct el_wait *el_conn_read_begin(lua_State *L, struct el_lconn *lc, const char *op,
+                                   const struct el_await *what)
 {
     struct el_wait *w = el_sched_begin_wait(L, &lc->ctx->sched, op);
     w->await = *what;
     w->await.done = on_done;
-    w->await.deadline_ns = el_clock_deadline(lc->timeout_s);
     w->await.hint = L;
-    w->arg = arg;
-    w->last = last;
     w->source = lc;
     w->withdraw = withdraw_read;
     int err = el_conn_await(lc->conn, &w->await);
     if (err != 0)
         el_conn_raise(L, lc, op, err);
+    return w;
+}
+
+int el_conn_read_wait(lua_State *L, struct el_lconn *lc, const char *op,
+                      const struct el_await *what, int arg, int last, lua_KFunction k)
+{
+    struct el_await limited = *what;
+    limited.deadline_ns = el_clock_deadline(lc->timeout_s);
+    struct el_wait *w = el_conn_read_begin(L, lc, op, &limited);
+    w->arg = arg;
+    w->last = last;
     return el_sched_yield(L, w, k);
 }
 
@@ -495,7 +511,7 @@ static int conn_tostring(lua_State *L)
 {
     struct el_lconn *lc = el_conn_check(L, "tostring");
     bool open = lc->conn != NULL && el_conn_is_open(lc->conn);
-    const char *address = push_address(L, lc);
+    const char *address = el_conn_push_address(L, lc);
     lua_pushfstring(L, "connection (%s%s)", address, open ? "" : ", closed");
     return 1;
 }
@@ -521,6 +537,7 @@ void el_conn_register(lua_State *L, struct el_ctx *ctx)
     luaL_newlib(L, methods);
     luaL_setfuncs(L, el_conn_file_methods, 0);
     luaL_setfuncs(L, el_conn_data_methods, 0);
+    luaL_setfuncs(L, el_expect_methods, 0);
     set_field(L, "peer", &field_peer);
     set_field(L, "local_address", &field_local_address);
     lua_pushcclosure(L, conn_index, 1);

@@ -18,13 +18,16 @@
 #define EL_CONN_UV_ADDRESS                                                               \
     1 /* canonical text of whom it was connected to; nil: accepted */
 
+struct el_expectation;
+
 struct el_lconn {
     const void *kind; /* tells it from every other userdata: see el_conn_check */
     struct el_ctx *ctx;
-    struct el_conn *conn;     /* NULL until connected */
-    struct el_dial *dial;     /* while connecting */
-    struct el_stream *stream; /* dialled, not attached yet */
-    char *detail;             /* what the dial had to say of its failure */
+    struct el_conn *conn;               /* NULL until connected */
+    struct el_dial *dial;               /* while connecting */
+    struct el_stream *stream;           /* dialled, not attached yet */
+    char *detail;                       /* what the dial had to say of its failure */
+    struct el_expectation *expectation; /* made by the first that needs one */
     struct el_owned owned;
     double timeout_s;
     size_t max_buffer;
@@ -47,6 +50,13 @@ int el_conn_attach(struct el_lconn *lc, struct el_stream *stream, const char *na
 int el_conn_raise(lua_State *L, struct el_lconn *lc, const char *op, int err)
     __attribute__((noreturn));
 
+/* [-0, +0, raises] The same, with a message that says more than the code's (NULL: none). */
+int el_conn_raise_text(lua_State *L, struct el_lconn *lc, const char *op, int err,
+                       const char *text) __attribute__((noreturn));
+
+/* [-0, +1, memory] Pushes the address that reports call it. */
+const char *el_conn_push_address(lua_State *L, struct el_lconn *lc);
+
 /* [-0, +0, raises] Its el_conn; raises `usage` where it is closed. */
 struct el_conn *el_conn_open(lua_State *L, struct el_lconn *lc, const char *op);
 
@@ -60,6 +70,11 @@ const char *el_conn_push_message(lua_State *L, struct el_lconn *lc, const char *
  * consumed by another task when `k` runs. */
 int el_conn_read_wait(lua_State *L, struct el_lconn *lc, const char *op,
                       const struct el_await *what, int arg, int last, lua_KFunction k);
+
+/* [-0, +0, raises] Has the caller wait for `what`, until what->deadline_ns; el_sched_yield comes
+ * next. The wait's `arg`, `last` and `offset` are the caller's. */
+struct el_wait *el_conn_read_begin(lua_State *L, struct el_lconn *lc, const char *op,
+                                   const struct el_await *what);
 
 /* [-0, +0, raises] Raises what ended the wait, if that was no success. Returns 0. */
 int el_conn_read_result(lua_State *L, struct el_lconn *lc, const char *op,

@@ -8,9 +8,12 @@
 #include "bind/conn.h"
 #include "bind/coroutine.h"
 #include "bind/ctx.h"
+#include "bind/expect_host.h"
 #include "bind/fault.h"
 #include "bind/json.h"
 #include "bind/listener.h"
+#include "bind/matcher.h"
+#include "bind/mismatch.h"
 #include "bind/task.h"
 #include "bind/text.h"
 
@@ -65,6 +68,8 @@ static int set_timeout(lua_State *L)
 
 static const luaL_Reg functions[] = {
     {"set_timeout", set_timeout},
+    {"set_explainer", el_mismatch_set_explainer},
+    {"set_comparer", el_expect_host_set_comparer},
     {NULL, NULL},
 };
 
@@ -92,6 +97,7 @@ int luaopen_echolot_core(lua_State *L)
     el_address_register(L);
     el_conn_register(L, ctx);
     el_listener_register(L, ctx);
+    el_matcher_register(L);
     el_json_register(L);
     el_text_register(L);
     el_coroutine_install(L, &ctx->sched);

@@ -250,23 +250,33 @@ static void push_value(lua_State *L, const json_t *v)
     }
 }
 
-/* json.decode(text) -> value; nil and why where it is no JSON */
-static int decode(lua_State *L)
+int el_json_decode(lua_State *L, int index)
 {
     size_t n;
     json_error_t error;
-    const char *text = luaL_checklstring(L, 1, &n);
+    const char *text = lua_tolstring(L, index, &n);
+    luaL_checkstack(L, 4, NULL);
     struct owner *o = push_owner(L);
+    int owner = lua_gettop(L);
     o->value = json_loadb(
         text, n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &error);
     if (o->value == NULL) {
         luaL_pushfail(L);
         lua_pushfstring(L, "%s at byte %d", error.text, error.position);
+        lua_remove(L, owner);
         return 2;
     }
     push_value(L, o->value);
     clear(o);
+    lua_remove(L, owner);
     return 1;
+}
+
+/* json.decode(text) -> value; nil and why where it is no JSON */
+static int decode(lua_State *L)
+{
+    luaL_checkstring(L, 1);
+    return el_json_decode(L, 1);
 }
 
 /* json.array(t) -> t, which is encoded as a list even when it is empty */

@@ -8,4 +8,8 @@
  * array(t) and null. */
 void el_json_register(lua_State *L);
 
+/* [-0, +1 or +2, raises] Pushes the value of the JSON text at `index`, or nil and why it is none.
+ * Returns how many it pushed. */
+int el_json_decode(lua_State *L, int index);
+
 #endif

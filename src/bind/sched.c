@@ -103,8 +103,10 @@ struct el_wait *el_sched_begin_wait(lua_State *L, struct el_sched *s, const char
             el_fault_raise(L, &(struct el_fault){.code = EL_ECANCELLED, .op = op});
         w = &t->wait;
     } else {
-        if (s->driving || s->closing)
-            el_fault_usage(L, op, "cannot wait here: the loop is already running");
+        if (s->driving || s->closing || s->barred)
+            el_fault_usage(L, op,
+                           s->barred ? "cannot wait here, inside a matcher"
+                                     : "cannot wait here: the loop is already running");
         w = &s->outside;
     }
     w->sched = s;

@@ -44,6 +44,7 @@ struct el_sched {
     bool driving;
     bool closing;
     bool interrupted;
+    bool barred; /* a call into the script that must not wait, outside of any task */
     struct el_task *tasks; /* all that have not ended */
     struct el_task *ready_first, *ready_last;
     struct el_wait outside;

@@ -225,7 +225,11 @@ static void set_data(lua_State *L, const struct el_transcript_event *e)
     luaL_addlstring(&b, e->tail, e->tail_len);
     luaL_pushresult(&b);
     lua_setfield(L, -2, "data");
-    if (e->omitted > 0) {
+    if (e->dir == EL_DIR_CLOSE || e->dir == EL_DIR_RESET) {
+        /* What of an end's bytes is there is a sample: the count says how many they were. */
+        lua_pushinteger(L, (lua_Integer)(e->head_len + e->omitted + e->tail_len));
+        lua_setfield(L, -2, "unread");
+    } else if (e->omitted > 0) {
         lua_pushinteger(L, (lua_Integer)e->omitted);
         lua_setfield(L, -2, "omitted");
         lua_pushinteger(L, (lua_Integer)e->head_len);
@@ -268,6 +272,24 @@ static void push_event(const struct el_transcript_event *e, void *arg)
     lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
 }
 
+/* [-0, +0, memory] Adds a transcript's events to the list on top. */
+static void add_events(lua_State *L, const struct el_transcript *t, int id)
+{
+    struct reader r = {.L = L,
+                       .peer = el_transcript_name(t),
+                       .address = el_transcript_address(t),
+                       .id = id};
+    if (el_transcript_each(t, push_event, &r) != 0)
+        luaL_error(L, "out of memory");
+}
+
+void el_scope_push_events(lua_State *L, const struct el_transcript *t, int id)
+{
+    luaL_checkstack(L, 8, NULL);
+    lua_newtable(L);
+    add_events(L, t, id);
+}
+
 /* scope:transcript() -> list of events {t, dir, peer, address, conn, data, omitted}, by
  * connection; then the count of events that the rings no longer held. */
 static int scope_transcript(lua_State *L)
@@ -281,12 +303,7 @@ static int scope_transcript(lua_State *L)
                         : EL_SCOPE_TRANSCRIPTS;
     for (unsigned i = scope->transcript_count - kept; i < scope->transcript_count; i++) {
         const struct el_transcript *t = scope->transcripts[i % EL_SCOPE_TRANSCRIPTS];
-        struct reader r = {.L = L,
-                           .peer = el_transcript_name(t),
-                           .address = el_transcript_address(t),
-                           .id = (int)i + 1};
-        if (el_transcript_each(t, push_event, &r) != 0)
-            return luaL_error(L, "out of memory");
+        add_events(L, t, (int)i + 1);
         dropped += (lua_Integer)el_transcript_dropped(t);
     }
     lua_pushinteger(L, dropped);

@@ -64,6 +64,10 @@ void el_scope_disown(struct el_owned *o);
 /* Keeps a reference to the transcript where the current scope records. */
 void el_scope_record(struct el_sched *s, struct el_transcript *t);
 
+/* [-0, +1, memory] Pushes the list of a transcript's events {t, dir, peer, address, conn = id,
+ * data, omitted}. */
+void el_scope_push_events(lua_State *L, const struct el_transcript *t, int id);
+
 /* [-0, +0, memory] The metatable. */
 void el_scope_register(lua_State *L);
 

@@ -14,9 +14,20 @@
 
 #define CACHE_LINE 64
 
+/* What the transcript keeps of bytes that are unread when a connection is closed. */
+#define UNREAD_KEPT ((size_t)64)
+
 static void note(struct el_conn *c, enum el_direction dir, const void *data, size_t len)
 {
     el_transcript_add(c->transcript, dir, el_clock_ns(), data, len);
+}
+
+/* An end that says what of the received bytes nobody asked for. */
+static void note_unread(struct el_conn *c, enum el_direction dir)
+{
+    size_t len = c->rx.len;
+    el_transcript_add_head(c->transcript, dir, el_clock_ns(),
+                           len > 0 ? el_buf_data(&c->rx) : NULL, len, UNREAD_KEPT);
 }
 
 /* --- storage of received bytes --------------------------------------------------------- */
@@ -116,6 +127,8 @@ static void reader_done(struct el_conn *c, int status)
     a->done(a, status);
 }
 
+static int watch_deadline(struct el_conn *c, uint64_t deadline_ns);
+
 static void ask_reader(struct el_conn *c)
 {
     struct el_await *a = c->reader;
@@ -124,6 +137,8 @@ static void ask_reader(struct el_conn *c)
     int verdict = a->ready(c, a);
     if (verdict != 0)
         reader_done(c, verdict < 0 ? verdict : 0);
+    else if (a->again_ns != 0 && watch_deadline(c, a->again_ns) != 0)
+        reader_done(c, -ENOMEM);
 }
 
 /* Full, and more is there: who waits for it waits in vain, and it stays where it is. */
@@ -193,6 +208,9 @@ static void on_read(void *owner, ssize_t n)
 void el_conn_consume(struct el_conn *c, size_t n)
 {
     el_buf_consume(&c->rx, n);
+    c->consumed += n;
+    if (c->reader != NULL) /* another task's wait: what it has seen has moved */
+        c->reader->seen = c->reader->mark = 0;
     if (c->rx.len == 0 && !c->in_read)
         rx_release(c);
     /* Not before half of it is free: refilling costs a look at the whole content. */
@@ -238,6 +256,9 @@ int el_conn_ready_end(const struct el_conn *c, struct el_await *a)
 static uint64_t earliest_deadline(const struct el_conn *c)
 {
     uint64_t due = c->reader != NULL ? c->reader->deadline_ns : 0;
+    uint64_t again = c->reader != NULL ? c->reader->again_ns : 0;
+    if (again != 0 && (due == 0 || again < due))
+        due = again;
     for (const struct el_await *w = c->writers; w != NULL; w = w->next) {
         if (w->deadline_ns != 0 && (due == 0 || w->deadline_ns < due))
             due = w->deadline_ns;
@@ -263,7 +284,10 @@ static void on_timer(void *arg)
         rearm(c, due);
         return;
     }
-    if (c->reader != NULL && c->reader->deadline_ns == due) {
+    if (c->reader != NULL && c->reader->again_ns == due) {
+        c->reader->again_ns = 0;
+        ask_reader(c);
+    } else if (c->reader != NULL && c->reader->deadline_ns == due) {
         reader_done(c, EL_ETIMEOUT);
     } else {
         struct el_await *w = c->writers;
@@ -299,6 +323,8 @@ int el_conn_await(struct el_conn *c, struct el_await *a)
     if (c->reader != NULL)
         return EL_EBUSY;
     int err = watch_deadline(c, a->deadline_ns);
+    if (err == 0)
+        err = watch_deadline(c, a->again_ns);
     if (err != 0)
         return err;
     c->reader = a;
@@ -456,7 +482,7 @@ void el_conn_close(struct el_conn *c, bool reset)
 {
     if (c->stream == NULL)
         return;
-    note(c, reset ? EL_DIR_RESET : EL_DIR_CLOSE, NULL, 0);
+    note_unread(c, reset ? EL_DIR_RESET : EL_DIR_CLOSE);
     c->stream->ops->close(c->stream, reset);
     c->stream = NULL;
     c->reading = false;

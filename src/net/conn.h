@@ -27,7 +27,8 @@ struct el_await {
     size_t mark;          /* where that holds from, for those who need it */
     const void *extra;    /* what else `ready` needs */
     uint64_t deadline_ns; /* monotonic; 0: none */
-    const void *hint; /* memory that `done` will need: fetched while the system reads */
+    uint64_t again_ns; /* `ready` wants to be asked again then, whatever comes; 0: no */
+    const void *hint;  /* memory that `done` will need: fetched while the system reads */
     /* Called once: 0, EL_ETIMEOUT, EL_ELIMIT, EL_ECLOSED or what `ready` or the stream
      * gave. The await is no longer the connection's then. */
     void (*done)(struct el_await *a, int status);
@@ -40,6 +41,8 @@ struct el_conn {
     struct el_stream *stream; /* NULL: closed */
     struct el_buf rx;         /* received, not yet consumed */
     size_t max_buffer;
+    uint64_t
+        consumed; /* bytes in all: who remembers offsets sees whether they still hold */
     struct el_await *reader;
     struct el_await *writers; /* the first one's turn it is */
     struct el_timer *timer;   /* for the deadlines of those that wait */

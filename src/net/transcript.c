@@ -1,5 +1,6 @@
 #include "net/transcript.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -8,7 +9,8 @@
 #include "base/clock.h"
 
 /* A record in the ring is one word, then the bytes that are kept of the event; where some are
- * not, a second word tells how many, and the bytes are its head and its tail in equal parts.
+ * not, a second word tells how many, and the bytes are its head, and its tail where both are
+ * EL_TRANSCRIPT_PART long.
  * The word: time since the transcript began (40 bits of 1,024 ns, 13 days), bytes kept (16 bits),
  * direction (7 bits), and whether there is a second word. Small records matter: a thousand
  * connections write theirs into as many rings, which no cache holds.
@@ -35,6 +37,13 @@ static size_t word_kept(uint64_t word)
 static size_t record_size(uint64_t word)
 {
     return WORD + (word & 1 ? WORD : 0) + word_kept(word);
+}
+
+/* Bytes that are kept from the start of an event. */
+static size_t head_of(uint64_t word)
+{
+    size_t kept = word_kept(word);
+    return (word & 1) && kept > EL_TRANSCRIPT_PART ? EL_TRANSCRIPT_PART : kept;
 }
 
 struct el_transcript {
@@ -148,14 +157,14 @@ add_slowly(struct el_transcript *t, uint64_t word, const void *data, size_t len)
     uint64_t missing = len - word_kept(word);
     if (t->next - t->first + need > t->cap && make_room(t, need) != 0)
         return;
+    size_t head = head_of(word);
     copy_in(t, &word, WORD);
-    if (missing > 0) {
+    if (missing > 0)
         copy_in(t, &missing, WORD);
-        copy_in(t, data, EL_TRANSCRIPT_PART);
+    if (len > 0)
+        copy_in(t, data, head);
+    if (head < word_kept(word))
         copy_in(t, (const char *)data + len - EL_TRANSCRIPT_PART, EL_TRANSCRIPT_PART);
-    } else if (len > 0) {
-        copy_in(t, data, len);
-    }
 }
 
 void el_transcript_add(struct el_transcript *t, enum el_direction dir, uint64_t t_ns,
@@ -173,6 +182,14 @@ void el_transcript_add(struct el_transcript *t, enum el_direction dir, uint64_t 
     if (len > 0)
         memcpy(t->ring + at + WORD, data, len);
     t->next += need;
+}
+
+void el_transcript_add_head(struct el_transcript *t, enum el_direction dir, uint64_t t_ns,
+                            const void *data, size_t len, size_t keep)
+{
+    size_t kept = len < keep ? len : keep;
+    assert(kept <= EL_TRANSCRIPT_PART);
+    add_slowly(t, pack(t_ns - t->begun_ns, kept, dir, kept < len), data, len);
 }
 
 int el_transcript_each(const struct el_transcript *t, el_transcript_fn *each, void *arg)
@@ -193,7 +210,7 @@ int el_transcript_each(const struct el_transcript *t, el_transcript_fn *each, vo
             bytes += WORD;
         }
         size_t kept = word_kept(word);
-        size_t head = missing > 0 ? EL_TRANSCRIPT_PART : kept;
+        size_t head = head_of(word);
         struct el_transcript_event e = {
             .dir = (enum el_direction)(word >> 1 & 0x7f),
             .t_ns = t->begun_ns + (word >> 24 << TICK_BITS),

@@ -34,6 +34,10 @@ void el_transcript_unref(struct el_transcript *t);
 void el_transcript_add(struct el_transcript *t, enum el_direction dir, uint64_t t_ns,
                        const void *data, size_t len);
 
+/* Notes an event of which no more than the first `keep` bytes are kept. */
+void el_transcript_add_head(struct el_transcript *t, enum el_direction dir, uint64_t t_ns,
+                            const void *data, size_t len, size_t keep);
+
 /* Asks the processor for the memory that the next event will be written to. */
 void el_transcript_prefetch(const struct el_transcript *t);
 

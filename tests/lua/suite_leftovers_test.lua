@@ -186,6 +186,42 @@ describe("the transcript", function()
         assert.equal("reset", ours[5].dir)
     end)
 
+    it("tells what nobody had read when a connection was closed", function()
+        local result = inner.run [[
+            local echolot = require "echolot"
+            it("leaves bytes", function()
+                local listener <close> = echolot.listen "127.0.0.1:0"
+                local function talk(name, text, take)
+                    local client = echolot.connect(listener.address, { name = name })
+                    local server <close> = listener:accept()
+                    server:send(text)
+                    if #text > 0 then
+                        client:read(take)
+                    end
+                    return client
+                end
+                talk("whole", "ab", 2):close()
+                talk("some", "one two", 4):close()
+                talk("reset", "one two", 1):reset()
+                talk("binary", "a\0\255", 1):close()
+                talk("left", ("y"):rep(3000) .. "\n", 3)
+            end)
+        ]]
+        local ends = {}
+        for _, event in ipairs(result.tests[1].transcript) do
+            if (event.dir == "close" or event.dir == "reset") and not event.half then
+                ends[event.peer] = event
+            end
+        end
+        assert.is_nil(ends.whole.unread)
+        assert.is_nil(ends.whole.data)
+        assert.same({ 3, "two" }, { ends.some.unread, ends.some.data })
+        assert.same({ "reset", 6, "ne two" }, { ends.reset.dir, ends.reset.unread, ends.reset.data })
+        assert.same({ 2, "AP8=" }, { ends.binary.unread, ends.binary.data.base64 })
+        assert.same({ 2998, ("y"):rep(64) }, { ends.left.unread, ends.left.data })
+        assert.is_nil(ends.left.omitted)
+    end)
+
     it("is there for a test that passes", function()
         local result = inner.run [[
             local echolot = require "echolot"

@@ -3,7 +3,7 @@
 import re
 from style import at, blank, files, run, text
 
-LAYERS = ["src/base", "src/net", "src/bind", "src/app", "src/module"]
+LAYERS = ["src/base", "src/match", "src/net", "src/bind", "src/app", "src/module"]
 # What is no declaration: comments, strings, directives, attributes and macros like them; bodies.
 NOISE = [
     re.compile(r"/\*.*?\*/|//[^\n]*", re.S),

@@ -200,6 +200,31 @@ static void test_of_a_large_event_both_ends_are_kept(void **state)
     free(bytes);
 }
 
+static void test_of_some_events_the_head_alone_is_kept(void **state)
+{
+    static const size_t sizes[] = {0, 1, 63, 64, 65, 2 * EL_TRANSCRIPT_PART + 1};
+    struct el_transcript *t = el_transcript_new(NULL);
+    char bytes[2 * EL_TRANSCRIPT_PART + 1];
+    (void)state;
+    for (size_t i = 0; i < sizeof(bytes); i++)
+        bytes[i] = (char)(i * 7 + i / 256);
+    for (size_t i = 0; i < COUNT_OF(sizes); i++)
+        el_transcript_add_head(t, EL_DIR_CLOSE, el_clock_ns(), bytes, sizes[i], 64);
+    el_transcript_add(t, EL_DIR_SEND, el_clock_ns(), "x", 1);
+    struct log log = read_back(t);
+    assert_int_equal(log.n, COUNT_OF(sizes) + 1);
+    for (size_t i = 0; i < COUNT_OF(sizes); i++) {
+        const struct seen *s = &log.list[i];
+        assert_int_equal(s->head_len, sizes[i] < 64 ? sizes[i] : 64);
+        assert_int_equal(s->omitted, sizes[i] - s->head_len);
+        assert_int_equal(s->tail_len, 0);
+        assert_memory_equal(s->bytes, bytes, s->head_len);
+    }
+    assert_string_equal(log.list[COUNT_OF(sizes)].bytes, "x");
+    drop(&log);
+    el_transcript_unref(t);
+}
+
 static void test_large_events_wrap_too(void **state)
 {
     struct el_transcript *t = el_transcript_new(NULL);
@@ -266,6 +291,7 @@ int main(void)
         cmocka_unit_test(test_grows_without_dropping),
         cmocka_unit_test(test_wraps_and_counts_what_it_drops),
         cmocka_unit_test(test_of_a_large_event_both_ends_are_kept),
+        cmocka_unit_test(test_of_some_events_the_head_alone_is_kept),
         cmocka_unit_test(test_large_events_wrap_too),
         cmocka_unit_test(test_times_end_after_thirteen_days),
     };

@@ -4,6 +4,7 @@
 --- Either side may be what a hostile peer sent, so what is shown and the work past the comparison are bounded.
 --- Nothing here raises, whatever a metatable does.
 local deep = require "echolot.deep"
+local diff_list = require "echolot.diff_list"
 local diff_string = require "echolot.diff_string"
 local inspect = require "echolot.inspect"
 
@@ -11,7 +12,8 @@ local M = {}
 
 local format = string.format
 local min = math.min
-local next, pcall, rawequal, rawget, type = next, pcall, rawequal, rawget, type
+local math_type = math.type
+local next, pcall, rawequal, rawget, rawlen, type = next, pcall, rawequal, rawget, rawlen, type
 local concat = table.concat
 
 local SHORT = 60 -- a string up to this long is shown in one piece within a table's difference
@@ -19,6 +21,14 @@ local SHOWN_KEYS, COUNTED_KEYS = 20, 1000
 local UNSIFTED = 1000 -- keys of one table that are looked into without a deep comparison first
 local PAIRS = 200000 -- pairs of fields that are looked into in all
 local PATH_STEPS = 12
+local ALIGNED, ALIGNED_DEPTH = 200, 12 -- lists whose items are put beside each other, and how far in
+
+---@param count integer
+---@param noun string
+---@return string
+local function plural(count, noun)
+    return format("%d %s%s", count, noun, count == 1 and "" or "s")
+end
 
 ---@param lines echolot.diff.line[]
 ---@param kind string
@@ -33,14 +43,16 @@ end
 ---@field parent? echolot.diff.path
 ---@field key any
 ---@field depth integer
+---@field got_at? integer where an item of a list stands in the actual one, if it is elsewhere
 
 ---@param path echolot.diff.path
+---@param got? boolean as the actual table has it, where items of lists have moved
 ---@return string
-local function path_text(path)
+local function path_text(path, got)
     local steps, left_out = {}, path.depth - PATH_STEPS
     local node = path
     for index = min(path.depth, PATH_STEPS), 1, -1 do
-        steps[index] = inspect.path_step(node.key)
+        steps[index] = inspect.path_step(got and node.got_at or node.key)
         node = node.parent
     end
     return (left_out > 0 and format("<%d keys>", left_out) or "") .. concat(steps)
@@ -106,6 +118,15 @@ local function candidates(expected, actual)
     return inspect.sort_keys(keys), count
 end
 
+--- Whether a key belongs to the list part of either table.
+---@param key any
+---@param one table
+---@param other table
+---@return boolean
+local function is_item(key, one, other)
+    return math_type(key) == "integer" and key >= 1 and (key <= rawlen(one) or key <= rawlen(other))
+end
+
 ---@class echolot.diff.finding
 ---@field path echolot.diff.path
 ---@field expected any
@@ -131,6 +152,51 @@ local function is_compared_by_fields(a, b, depth)
     return type(a) == "table" and type(b) == "table" and (depth == 0 or not deep.has_common_eq(a, b))
 end
 
+---@param one table
+---@param other table
+---@param key any
+---@param path echolot.diff.path
+---@return echolot.diff.finding
+local function field_pair(one, other, key, path)
+    return {
+        expected = rawget(one, key), actual = rawget(other, key),
+        path = { parent = path, key = key, depth = path.depth + 1 },
+    }
+end
+
+--- The pairs of fields of two tables that may differ: those of their lists as they belong together, then the others.
+---@param one table
+---@param other table
+---@param path echolot.diff.path
+---@param work {aligned: integer}
+---@return echolot.diff.finding[]
+---@return integer count
+local function children_of(one, other, path, work)
+    local listed
+    if work.aligned < ALIGNED and path.depth < ALIGNED_DEPTH then
+        work.aligned = work.aligned + 1
+        listed = diff_list.pairs(one, other)
+    end
+    local children, count = {}, 0
+    for _, pair in next, listed or {} do
+        local i, j = pair.i, pair.j
+        count = count + 1
+        children[count] = {
+            expected = i and rawget(one, i), actual = j and rawget(other, j),
+            path = { parent = path, key = i or j, depth = path.depth + 1, got_at = i and j and i ~= j and j or nil },
+        }
+    end
+    local keys, key_count = candidates(one, other)
+    for index = 1, key_count do
+        local key = keys[index]
+        if not listed or not is_item(key, one, other) then
+            count = count + 1
+            children[count] = field_pair(one, other, key, path)
+        end
+    end
+    return children, count
+end
+
 --- Walks both tables side by side, on a stack of its own since the nesting may be deeper than Lua's.
 ---@param expected table
 ---@param actual table
@@ -138,7 +204,7 @@ end
 ---@return integer total counted up to a limit
 ---@return boolean whole false if the walk ended before everything was compared
 local function walk(expected, actual)
-    local findings, total, budget = {}, 0, PAIRS
+    local findings, total, budget, work = {}, 0, PAIRS, { aligned = 0 }
     local seen, stack, top = {}, { { expected = expected, actual = actual, path = { depth = 0 } } }, 1
     while top > 0 do
         local pair = stack[top]
@@ -146,16 +212,11 @@ local function walk(expected, actual)
         local one, other, path = pair.expected, pair.actual, pair.path
         if is_compared_by_fields(one, other, path.depth) then
             if budget > 0 and not already(seen, one, other) then
-                local keys, count = candidates(one, other)
+                local children, count = children_of(one, other, path, work)
                 budget = budget - count
                 for index = count, 1, -1 do
-                    local key = keys[index]
                     top = top + 1
-                    stack[top] = {
-                        expected = rawget(one, key),
-                        actual = rawget(other, key),
-                        path = { parent = path, key = key, depth = path.depth + 1 },
-                    }
+                    stack[top] = children[index]
                 end
             end
         else
@@ -200,7 +261,11 @@ end
 local function add_finding(lines, finding)
     local expected, actual = finding.expected, finding.actual
     local note = expected == nil and ": not expected" or actual == nil and ": missing" or ""
-    add(lines, "path", "  " .. path_text(finding.path) .. note)
+    local path, got = path_text(finding.path), path_text(finding.path, true)
+    if got ~= path then
+        note = format(" (got at %s)", got)
+    end
+    add(lines, "path", "  " .. path .. note)
     if type(expected) ~= "string" or type(actual) ~= "string" or fits_a_line(expected) and fits_a_line(actual) then
         return add_values(lines, expected, actual)
     end
@@ -232,7 +297,7 @@ function M.tables(expected, actual)
     if total == 1 then
         return lines, "they differ at " .. path_text(findings[1].path)
     elseif total > 1 then
-        return lines, format("they differ at %d keys", total)
+        return lines, "they differ at " .. plural(total, "key")
     end
     return lines, not whole and "they differ at a key too far in to be found" or nil
 end

@@ -2,14 +2,17 @@
 ---
 --- Common parts are folded and what is long is cut around the place that matters. Either string may be what a
 --- hostile peer sent: all of it is escaped, and past finding the differences the work is bounded.
+local align = require "echolot.align"
+local diff_hints = require "echolot.diff_hints"
+local columns = require "echolot.report.columns"
+local hexdump = require "echolot.hexdump"
 local inspect = require "echolot.inspect"
 
 local M = {}
 
 local byte, find, format, gsub, rep, sub = string.byte, string.find, string.format, string.gsub, string.rep, string.sub
 local max, min = math.max, math.min
-local next, pcall = next, pcall
-local codepoint, utf8_len = utf8.codepoint, utf8.len
+local next = next
 local escape, boundary = inspect.escape, inspect.boundary
 
 ---@class echolot.diff.line
@@ -97,17 +100,27 @@ local function count_line_ends(text, last)
     return count
 end
 
+--- The number of the line that `position` stands in.
+---@param text string
+---@param position integer
+---@return integer
+function M.line_of(text, position)
+    return count_line_ends(text, position - 1) + 1
+end
+
 --- The start of the line that `position` stands in.
 ---@param text string
 ---@param position integer
 ---@return integer
-local function line_start(text, position)
+function M.line_start(text, position)
     local start = position
     while start > 1 and byte(text, start - 1) ~= 10 do
         start = start - 1
     end
     return start
 end
+
+local line_start = M.line_start
 
 --- True if the text has more than one line; a line end at its end does not count.
 ---@param text string
@@ -133,7 +146,7 @@ end
 ---@param position integer
 ---@return string before the place
 ---@return string after
-local function excerpt(text, position)
+function M.excerpt(text, position)
     position = boundary(text, position)
     local first, last = 1, #text
     local left, right = "", ""
@@ -157,6 +170,8 @@ local function excerpt(text, position)
     return left .. before, after .. right
 end
 
+local excerpt = M.excerpt
+
 --- A whole line for the report. A line end is not part of it.
 ---@param text string
 ---@return string
@@ -165,11 +180,10 @@ local function render_line(text)
     return shown
 end
 
----@param text string escaped
----@return integer columns
-local function width(text)
-    return utf8_len(text) or #text
-end
+--- The columns of an escaped text.
+M.width = columns.width
+
+local width = M.width
 
 --- The two lines under each other, and a mark below the first place where they part.
 ---@param lines echolot.diff.line[]
@@ -206,50 +220,18 @@ local function around(text, position)
     return sub(text, boundary(text, max(position - HEX_BEFORE, 1)), boundary(text, position + HEX_AFTER) - 1)
 end
 
----@param text string
----@return string
-local function hex(text)
-    return (gsub(gsub(text, ".", function(one)
-        return format("%02x ", byte(one))
-    end), " $", ""))
-end
-
---- The bytes around the first difference, where their text does not tell them apart.
+--- The bytes around the first difference as rows of a hex dump.
 ---@param lines echolot.diff.line[]
 ---@param expected string
 ---@param actual string
 ---@param position integer
 local function add_hex(lines, expected, actual, position)
-    if not (is_opaque(around(expected, position)) or is_opaque(around(actual, position))) then
-        return
-    end
     local first = max(position - HEX_BEFORE, 1)
-    local last = position + HEX_AFTER - 1
-    add(lines, "note", format("    in hex, from byte %d:", first))
-    add(lines, "expected", "  - " .. hex(sub(expected, first, last)))
-    add(lines, "actual", "  + " .. hex(sub(actual, first, last)))
-    add(lines, "note", rep(" ", 4 + 3 * (position - first)) .. "^^")
-end
-
----@param text string
----@param position integer
----@return string?
-local function character_at(text, position)
-    local start = boundary(text, position)
-    local ok, code = pcall(codepoint, text, start)
-    return ok and code and format("U+%04X", code) or nil
-end
-
---- Characters that are written differently may look the same (Latin and Cyrillic a, composed and decomposed).
----@param lines echolot.diff.line[]
----@param expected string
----@param actual string
----@param position integer
-local function add_code_points(lines, expected, actual, position)
-    local code_expected, code_actual = character_at(expected, position), character_at(actual, position)
-    if code_expected and code_actual and max(byte(expected, position), byte(actual, position)) >= 0x80 then
-        add(lines, "note", format("    characters: %s expected, %s got", code_expected, code_actual))
-    end
+    local per_row = min(max(#expected, #actual) - first + 1, hexdump.PER_ROW)
+    local last = first + per_row - 1
+    add(lines, "expected", "  - " .. hexdump.row(expected, first, last, { per_row = per_row }))
+    add(lines, "actual", "  + " .. hexdump.row(actual, first, last, { per_row = per_row }))
+    add(lines, "note", rep(" ", 4 + hexdump.column(first, position)) .. "^^")
 end
 
 -- Several lines -------------------------------------------------------------------------------------------
@@ -271,41 +253,6 @@ local function split(text, first, last, limit)
         first = stop + 1
     end
     return list, first
-end
-
---- The operations that turn one list of lines into the other: " ", "-", "+", from a longest common subsequence.
----@param a string[]
----@param b string[]
----@return {[1]: string, [2]: string}[]
-local function align(a, b)
-    local lengths = {}
-    for i = #a + 1, 1, -1 do
-        local row, below = {}, lengths[i + 1]
-        for j = #b + 1, 1, -1 do
-            if not below or j > #b then
-                row[j] = 0
-            elseif a[i] == b[j] then
-                row[j] = below[j + 1] + 1
-            else
-                row[j] = max(below[j], row[j + 1])
-            end
-        end
-        lengths[i] = row
-    end
-    local steps, i, j = {}, 1, 1
-    while i <= #a or j <= #b do
-        if i <= #a and j <= #b and a[i] == b[j] then
-            steps[#steps + 1] = { " ", a[i] }
-            i, j = i + 1, j + 1
-        elseif j > #b or i <= #a and lengths[i + 1][j] >= lengths[i][j + 1] then
-            steps[#steps + 1] = { "-", a[i] }
-            i = i + 1
-        else
-            steps[#steps + 1] = { "+", b[j] }
-            j = j + 1
-        end
-    end
-    return steps
 end
 
 local MARK_KIND = { [" "] = "same", ["-"] = "expected", ["+"] = "actual" }
@@ -370,20 +317,23 @@ local function add_run(lines, run)
     end
 end
 
---- Adds what `align` found, runs of equal lines folded.
+--- Adds what `echolot.align` found, runs of equal lines folded.
 ---@param lines echolot.diff.line[]
----@param steps {[1]: string, [2]: string}[]
-local function add_steps(lines, steps)
+---@param steps echolot.align.step[]
+---@param old string[]
+---@param new string[]
+local function add_steps(lines, steps, old, new)
     local index, limit = 1, #lines + SHOWN_LINES
     while index <= #steps do
         if #lines >= limit then
             return add(lines, "note", format("    (%s more)", plural(#steps - index + 1, "line")))
         end
         local runs = { [" "] = {}, ["-"] = {}, ["+"] = {} }
-        local same = steps[index][1] == " "
-        while steps[index] and (steps[index][1] == " ") == same do
-            local run = runs[steps[index][1]]
-            run[#run + 1] = steps[index][2]
+        local same = steps[index].mark == " "
+        while steps[index] and (steps[index].mark == " ") == same do
+            local step = steps[index]
+            local run = runs[step.mark]
+            run[#run + 1] = step.i and old[step.i] or new[step.j]
             index = index + 1
         end
         if same then
@@ -417,7 +367,7 @@ local function add_lines(lines, expected, actual, position)
 
     local old, old_next = split(expected, start, #expected - suffix, LCS_LINES)
     local new, new_next = split(actual, start, #actual - suffix, LCS_LINES)
-    add_steps(lines, align(old, new))
+    add_steps(lines, align.steps(old, new), old, new)
     local old_rest, new_rest = #expected - suffix - old_next + 1, #actual - suffix - new_next + 1
     if old_rest > 0 or new_rest > 0 then
         add(lines, "note", format("    (not compared further: %d more bytes expected, %d got)", old_rest, new_rest))
@@ -460,15 +410,18 @@ function M.compare(expected, actual)
     if not position then
         return lines, nil
     end
-    if has_lines(expected) or has_lines(actual) then
+    if hexdump.is_binary(expected, position) or hexdump.is_binary(actual, position) then
+        add_hex(lines, expected, actual, position)
+        return lines, describe_place(expected, actual, position)
+    elseif has_lines(expected) or has_lines(actual) then
         add_lines(lines, expected, actual, position)
     else
         add_pair(lines, expected, actual)
     end
-    if position <= #expected and position <= #actual then
-        add_code_points(lines, expected, actual, position)
+    local named = diff_hints.add(lines, expected, actual, position)
+    if not named and (is_opaque(around(expected, position)) or is_opaque(around(actual, position))) then
+        add_hex(lines, expected, actual, position)
     end
-    add_hex(lines, expected, actual, position)
     return lines, describe_place(expected, actual, position)
 end
 

@@ -27,7 +27,24 @@ local M = {
     channel = concurrency.channel,
     serve = concurrency.serve,
     Error = core.error,
+    null = core.json.null,
 }
+for _, name in ipairs { "line", "bytes", "hex", "pattern", "regex", "delimited", "counted", "json", "either" } do
+    M[name] = core.matchers[name]
+end
+
+-- What explains a failure is loaded by the first one. Its events count from the connection's beginning.
+core.set_explainer(function(fields)
+    local began = fields.transcript[1] and fields.transcript[1].t
+    for _, event in ipairs(fields.transcript) do
+        event.t = event.t - began
+        event.peer = event.peer or fields.address
+    end
+    return require("echolot.explain").mismatch(fields)
+end)
+core.set_comparer(function(template, value)
+    return require("echolot.template").compare(template, value)
+end)
 
 local function unavailable(name)
     return function()

@@ -33,6 +33,9 @@ local function describe(err)
     return inspect.value(err)
 end
 
+-- Of what a peer had sent when an error came, as many bytes go into its report.
+local RECEIVED_MAX = 4096
+
 --- The error of a test as a report has it.
 ---@param err any
 ---@param traceback? string
@@ -45,12 +48,13 @@ function M.error(err, traceback)
             return value ~= nil and tostring(value) or nil
         end
         out.kind, out.op, out.address, out.errno = err.kind, err.op, err.address, err.errno
+        out.peer = text(err.peer)
         out.where = err.where
         out.expected, out.actual = text(err.expected), text(err.actual)
         out.diff = err.diff and #err.diff > 0 and err.diff or nil
         out.summary = err.summary
         if err.received and #err.received > 0 then
-            out.received = M.data(err.received)
+            out.received = M.data(err.received:sub(1, RECEIVED_MAX))
         end
     end
     return out
@@ -102,7 +106,8 @@ function M.transcript(scope, started)
             t = M.microseconds(math.max(0, event.t - started)), dir = event.dir,
             half = event.half,
             peer = event.peer or event.address, conn = event.conn,
-            data = event.data and M.data(event.data), omitted = event.omitted,
+            address = event.dir == "open" and event.peer and event.address or nil,
+            data = event.data and M.data(event.data), unread = event.unread, omitted = event.omitted,
             omitted_after = event.omitted_after,
         }
     end

@@ -287,6 +287,7 @@ local function install_reporting(state, env)
         run.steps[#run.steps + 1] = entry
         local results = table.pack(pcall(f, ...))
         entry.duration = record.microseconds(core.now() - run.started - entry.t)
+        entry.failed = not results[1] or nil
         if not results[1] then
             error(results[2], 0)
         end

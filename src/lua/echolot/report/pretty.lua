@@ -1,17 +1,22 @@
 --- The report for a person: a line for each test as it ends, then the failures, each with what is
 --- known of it, then the counts.
+local columns = require "echolot.report.columns"
 local core = require "echolot.core"
+local facts = require "echolot.report.facts"
+local failure = require "echolot.report.failure"
 local styles = require "echolot.report.style"
 local tally = require "echolot.tally"
 local transcript = require "echolot.report.transcript"
+
 
 local M = {}
 
 local pretty = {}
 pretty.__index = pretty
 
+local SHOWN_EVENTS = 60
+
 local COLORS = { pass = "green", fail = "red", error = "red", timeout = "red", skip = "yellow" }
-local TITLES = { fail = "FAILED", error = "ERROR", timeout = "TIMEOUT" }
 
 ---@param sink echolot.report.sink
 ---@param options table
@@ -96,8 +101,43 @@ end
 local function log_lines(self, event, indent, out)
     for _, text in ipairs(self.logs[event.name] or {}) do
         for line in (text .. "\n"):gmatch "(.-)\n" do
-            out[#out + 1] = indent .. self.style.paint("dim", "| " .. clean(line))
+            -- The tabs are those that print puts between its values.
+            failure.put(out, self.style, "| " .. clean((line:gsub("\t", "  "))),
+                { indent = indent, hang = 2, color = "dim" })
         end
+    end
+end
+
+local function test_line(self, event, note)
+    local style, lines = self.style, {}
+    local symbol = style.symbols[event.status]
+    local front = ("  %s "):format(symbol)
+    local hang = (" "):rep(columns.width(front))
+    failure.put(lines, style, clean(event.name), { indent = hang })
+    local last = lines[#lines]
+    if style.width and columns.width(last) + #note > style.width then
+        lines[#lines + 1] = hang .. style.paint("dim", note:sub(2))
+    else
+        lines[#lines] = last .. style.paint("dim", note)
+    end
+    for i, line in ipairs(lines) do
+        say(self, event.path, i == 1 and ("  %s %s"):format(style.paint(COLORS[event.status], symbol),
+            line:sub(#hang + 1)) or line)
+    end
+end
+
+-- What is known of a test that is no failure, as far as it is wanted.
+local function details(self, event, out)
+    local view = { style = self.style, indent = "      ", width = self.style.width }
+    if self.verbose then
+        facts.lines(event, self.style, view.indent, out, true)
+        log_lines(self, event, view.indent, out)
+    end
+    if self.transcripts == "always" then
+        view.events = not self.verbose and SHOWN_EVENTS or nil
+        transcript.lines(event.transcript, event.transcript_dropped, view, out)
+    elseif self.verbose then
+        transcript.unread(event.transcript, view, out)
     end
 end
 
@@ -106,85 +146,22 @@ local function test_end(self, event)
     local bad = event.status ~= "pass" and event.status ~= "skip"
     if bad then
         event.logs = {}
-        log_lines(self, event, "     ", event.logs)
+        log_lines(self, event, "       ", event.logs)
         self.failures[#self.failures + 1] = event
     end
     if not self.quiet and self.lines[event.path] then
         local note = event.status == "skip" and (" (%s)"):format(clean(event.reason or "skipped"))
             or event.duration >= 0.0005 and (" (%s)"):format(seconds(event.duration)) or ""
-        say(self, event.path, ("  %s %s%s"):format(
-            style.paint(COLORS[event.status], style.symbols[event.status]), clean(event.name),
-            style.paint("dim", note)))
+        test_line(self, event, note)
         local below = {}
-        if self.verbose and not bad then
-            log_lines(self, event, "      ", below)
-        end
-        if self.transcripts == "always" and not bad then
-            transcript.lines(event, style, "      ", below)
+        if not bad then
+            details(self, event, below)
         end
         for _, line in ipairs(below) do
             say(self, event.path, line)
         end
     end
     self.logs[event.name] = nil
-end
-
--- The difference with its lines coloured, where the error bears one; else the message's own.
-local function message_lines(self, err, out)
-    local style = self.style
-    local text = err.message
-    if type(err.diff) == "table" and err.summary then
-        text = err.summary
-    end
-    for line in (text .. "\n"):gmatch "(.-)\n" do
-        out[#out + 1] = "     " .. core.text.for_terminal(line, false)
-    end
-    if text == err.message then
-        return
-    end
-    local colors = { expected = "green", actual = "red", path = "bold", note = "cyan" }
-    for _, part in ipairs(err.diff) do
-        local line = clean(part.text)
-        out[#out + 1] = "     " .. (colors[part.kind] and style.paint(colors[part.kind], line) or line)
-    end
-end
-
-local function show_failure(self, number, event)
-    local style, err = self.style, event.error or {}
-    local out = {}
-    local title = TITLES[event.status] or "ERROR"
-    local place = event.line and ("%s:%d"):format(event.path, event.line) or event.path
-    out[#out + 1] = ""
-    out[#out + 1] = ("%2d)  %s %s"):format(number, style.paint("red", title),
-        style.paint("bold", clean(event.name or (err.kind == "load" and "does not load" or "outside of its tests"))))
-    out[#out + 1] = "     " .. style.paint("dim", clean(place))
-    if err.message then
-        out[#out + 1] = ""
-        if err.where and not err.message:find(err.where, 1, true) then
-            out[#out + 1] = "     " .. style.paint("cyan", clean(err.where) .. ":")
-        end
-        message_lines(self, err, out)
-    end
-    -- Every check that failed, not the one alone that gave the test its error.
-    for i, check in ipairs(event.failed_checks or {}) do
-        if i > 1 or check.message ~= err.message then
-            out[#out + 1] = ""
-            if check.where then
-                out[#out + 1] = "     " .. style.paint("cyan", clean(check.where) .. ":")
-            end
-            message_lines(self, check, out)
-        end
-    end
-    if err.traceback then
-        for line in err.traceback:gmatch "[^\n]+" do
-            out[#out + 1] = "     " .. style.paint("dim", core.text.for_terminal(line:gsub("^\t", "  "), false))
-        end
-    end
-    table.move(event.logs or {}, 1, #(event.logs or {}), #out + 1, out)
-    if self.transcripts ~= "never" then
-        transcript.lines(event, style, "     ", out)
-    end
-    self.sink:write(table.concat(out, "\n") .. "\n")
 end
 
 local function run_end(self, event)
@@ -194,8 +171,9 @@ local function run_end(self, event)
             self.sink:write(text .. "\n")
         end
     end
-    for i, failure in ipairs(self.failures) do
-        show_failure(self, i, failure)
+    local options = { transcript = self.transcripts ~= "never", verbose = self.verbose }
+    for i, event_of in ipairs(self.failures) do
+        self.sink:write(table.concat(failure.lines(i, event_of, self.style, options), "\n") .. "\n")
     end
     local counts = event.counts
     local good = counts.failed + counts.errors == 0 and counts.passed + counts.skipped > 0

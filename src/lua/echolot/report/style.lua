@@ -3,6 +3,8 @@ local host = require "echolot.host"
 
 local M = {}
 
+local NARROWEST = 20
+
 local CODES = { bold = "1", dim = "2", red = "31", green = "32", yellow = "33", cyan = "36" }
 
 -- https://no-color.org and the CLICOLOR convention; a dumb terminal has no colour.
@@ -33,6 +35,7 @@ end
 ---@class echolot.style
 ---@field color boolean
 ---@field symbols table<string, string>
+---@field width? integer columns of the terminal that it is for; nil where it is for none
 
 --- The style for standard output or a file.
 ---@param choice? string auto, always, never
@@ -41,6 +44,9 @@ end
 function M.new(choice, is_stdout)
     local to_terminal = is_stdout and host.is_terminal(1)
     local style = { color = wants_color(choice, to_terminal) }
+    if to_terminal then
+        style.width = math.max(host.terminal_width(1) or tonumber(os.getenv "COLUMNS") or 80, NARROWEST)
+    end
     if is_utf8_locale() then
         style.symbols = { pass = "✓", fail = "✗", error = "✗", timeout = "✗", skip = "○", sent = "→", received = "←" }
     else
