@@ -1,20 +1,13 @@
 -- One side of a game with a server of the course's Connect Four: it keeps a board of its own, and
 -- asserts of everything that the server says that the rules allow it.
+local echolot = require "echolot"
 local rules = require "connect_four_rules"
 
 local M = {}
 
 local MOVES_MAX = 400 -- a game of pops may go on for ever
 
---- The next line is this one.
-function M.expect_line(peer, expected)
-    assert.equal(expected, peer:read "l")
-end
-
---- The server has ended.
-function M.expect_eof(peer)
-    assert.equal("", peer:recv())
-end
+local MOVE = echolot.pattern "(%u+) (%d+)"
 
 ---@class connect_four.game
 ---@field peer echolot.conn
@@ -29,34 +22,31 @@ game.__index = game
 ---@param rows? integer
 ---@return connect_four.game
 function M.join(peer, columns, rows)
-    peer:send "I32CFSP_HELLO player\r\n"
-    M.expect_line(peer, "WELCOME player")
+    peer:send "I32CFSP_HELLO player\r\n":expect_line "WELCOME player"
     peer:send(columns and ("AI_GAME %d %d\r\n"):format(columns, rows) or "AI_GAME\r\n")
-    M.expect_line(peer, "READY")
+    peer:expect_line "READY"
     return setmetatable({ peer = peer, board = rules.new(columns or 7, rows or 6), over = false }, game)
 end
 
 --- A line that is an illegal move: it is refused, and changes nothing.
 function game:refused(line)
-    self.peer:send(line .. "\r\n")
-    M.expect_line(self.peer, "INVALID")
-    M.expect_line(self.peer, "READY")
+    self.peer:send(line .. "\r\n"):expect "INVALID\r\nREADY\r\n"
 end
 
 -- What has to follow a move: the winner and the end, or READY.
 function game:expect_result(winner)
     if winner then
-        M.expect_line(self.peer, "WINNER_" .. winner)
-        M.expect_eof(self.peer)
+        self.peer:expect_line("WINNER_" .. winner)
+        self.peer:expect_eof()
         self.over = true
     else
-        M.expect_line(self.peer, "READY")
+        self.peer:expect_line "READY"
     end
 end
 
 -- The server's move, which has to be legal.
 function game:expect_move()
-    local action, column = assert.matches("^(%u+) (%d+)$", self.peer:read "l")
+    local _, action, column = self.peer:expect_line(MOVE)
     column = math.tointeger(tonumber(column))
     assert.contains(action, { "DROP", "POP" })
     assert.is_nil(self.board:objection("YELLOW", action, column))
@@ -67,7 +57,7 @@ end
 function game:expect_answer(action, column)
     local winner = self.board:play("RED", action, column)
     if not winner then
-        M.expect_line(self.peer, "OKAY")
+        self.peer:expect_line "OKAY"
         winner = self:expect_move()
     end
     self:expect_result(winner)
@@ -87,7 +77,7 @@ function game:play(choose, found)
         if sought or self.over then
             return sought or nil
         elseif not self.board:can_move "RED" then
-            M.expect_eof(self.peer) -- a draw has no words
+            self.peer:expect_eof() -- a draw has no words
             self.over = true
         else
             self:move(choose(self.board))

@@ -8,8 +8,6 @@ local server = target(echolot.servers.connect_four())
 
 local ATTEMPTS = 5
 
-local expect_line, expect_eof = games.expect_line, games.expect_eof
-
 local HELLO, GAME = "I32CFSP_HELLO player\r\n", "AI_GAME\r\n"
 
 -- A game in which `found(board)` gives something; that comes back, too. The server may win before.
@@ -35,8 +33,7 @@ describe("the greeting", function()
     conversation("gives the name back exactly", { peers = 4 }, function(...)
         local names = { "p", "{:;}\"'\\%s", "Zo\u{EB}-\u{1F600}", ("long"):rep(60) }
         for i, peer in ipairs { ... } do
-            peer:send("I32CFSP_HELLO ", names[i], "\r\n")
-            expect_line(peer, "WELCOME " .. names[i])
+            peer:send("I32CFSP_HELLO " .. names[i] .. "\r\n"):expect_line("WELCOME " .. names[i])
         end
     end)
 end)
@@ -44,9 +41,8 @@ end)
 describe("a game", function()
     for _, size in ipairs { "AI_GAME", "AI_GAME 7 6", "AI_GAME 4 4", "AI_GAME 20 20", "AI_GAME 4 20" } do
         conversation("is ready: " .. size, function(peer)
-            peer:send(HELLO):read()
-            peer:send(size, "\r\n")
-            expect_line(peer, "READY")
+            peer:send(HELLO):expect_line()
+            peer:send(size .. "\r\n"):expect_line "READY"
         end)
     end
 
@@ -190,11 +186,10 @@ describe("ERROR, then the end, is the answer to", function()
         for _, stage in ipairs(at) do
             conversation(("%s, %s"):format(what, stages[stage]), function(peer)
                 for _, word in ipairs(before[stage]) do
-                    peer:send(word):read()
+                    peer:send(word):expect_line()
                 end
-                peer:send(line, "\r\n")
-                expect_line(peer, "ERROR")
-                expect_eof(peer)
+                peer:send(line .. "\r\n"):expect_line "ERROR"
+                peer:expect_eof()
             end)
         end
     end
@@ -205,17 +200,17 @@ describe("a stream has no seams:", function()
     local SAID = HELLO .. "AI_GAME 7 6\r\nDROP 8\r\nDROP 1\r\nPOP 0\r\nover\r\n"
 
     local function expect_answers(peer)
-        expect_line(peer, "WELCOME player")
-        expect_line(peer, "READY")
-        expect_line(peer, "INVALID")
-        expect_line(peer, "READY")
-        expect_line(peer, "OKAY")
-        assert.matches("^DROP [1-7]$", peer:read "l")
-        expect_line(peer, "READY")
-        expect_line(peer, "INVALID")
-        expect_line(peer, "READY")
-        expect_line(peer, "ERROR")
-        expect_eof(peer)
+        peer:expect_line "WELCOME player"
+        peer:expect_line "READY"
+        peer:expect_line "INVALID"
+        peer:expect_line "READY"
+        peer:expect_line "OKAY"
+        peer:expect_line(echolot.pattern "DROP [1-7]")
+        peer:expect_line "READY"
+        peer:expect_line "INVALID"
+        peer:expect_line "READY"
+        peer:expect_line "ERROR"
+        peer:expect_eof()
     end
 
     conversation("what comes at once is answered in order", function(peer)
@@ -241,10 +236,10 @@ describe("a stream has no seams:", function()
     end)
 
     conversation("lines end with CRLF", function(peer)
-        peer:send(HELLO)
-        assert.equal("WELCOME player\r\n", peer:read "L")
-        peer:send "over\r\n"
-        assert.equal("ERROR\r\n", peer:read "L")
+        peer:send(HELLO):expect "WELCOME player\r\n"
+        peer:send(GAME):expect "READY\r\n"
+        peer:send "DROP 0\r\n":expect "INVALID\r\nREADY\r\n"
+        peer:send "over\r\n":expect "ERROR\r\n"
     end)
 end)
 

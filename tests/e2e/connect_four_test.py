@@ -448,5 +448,26 @@ def plain_terminal(t):
         t.matches(r"\| R  \[Y\]  \.   \.   \.   \.   \. \|", shown)
 
 
+# --- the script that tests such servers ---
+
+SUITE = SOURCE / "scripts/ics32/connect_four_test.lua"
+
+
+@case("tests: they hold for the server, whatever it plays; without a target they have their own")
+def suite(t):
+    t.status(0, t.echolot("test", SUITE))
+    for strength in ("full", "random"):
+        port = t.serve("connect_four", "--set", f"strength={strength}").port
+        result = t.status(0, t.echolot("test", SUITE, "--target", f"127.0.0.1:{port}"))
+        t.matches(r"^\d+ passed, 0 failed$", result.text())
+
+
+@case("tests: none of them holds for what is no such server")
+def suite_fails(t):
+    port = t.serve("echo").port
+    ends = t.echolot("test", "-o", "jsonl", SUITE, "--target", f"127.0.0.1:{port}").ends()
+    t.equal([], [name for name, end in ends.items() if end["status"] == "pass"])
+
+
 if __name__ == "__main__":
     main()
