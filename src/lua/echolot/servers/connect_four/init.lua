@@ -51,18 +51,20 @@ local M = {
 -- client left without a line end may be half a command, and is not obeyed.
 local function lines_of(conn, max_line)
     local give_way = server.turns()
+    local ended = false
     local function recv()
-        return conn:recv(RECV_MAX)
+        local chunk = conn:recv(RECV_MAX)
+        ended = chunk == ""
+        return chunk
     end
-    -- A line that is too long shows itself by a piece of one byte too many, however it goes on.
-    local next_line = frames.lines(recv, max_line + 1, "split")
+    local next_line = frames.lines(recv, max_line, "close")
     return function()
         give_way() -- many lines may have come at once
         local line, _, cut = next_line()
-        if not line or cut then
+        if cut or not line and ended then
             return nil
         end
-        return #line <= max_line and utf8.len(line) ~= nil and line
+        return line and utf8.len(line) and line or false
     end
 end
 
