@@ -227,7 +227,8 @@ static void set_data(lua_State *L, const struct el_transcript_event *e)
     lua_setfield(L, -2, "data");
     if (e->dir == EL_DIR_CLOSE || e->dir == EL_DIR_RESET) {
         /* What of an end's bytes is there is a sample: the count says how many they were. */
-        lua_pushinteger(L, (lua_Integer)(e->head_len + e->omitted + e->tail_len));
+        size_t unread = e->head_len + e->omitted + e->tail_len;
+        lua_pushinteger(L, (lua_Integer)unread);
         lua_setfield(L, -2, "unread");
     } else if (e->omitted > 0) {
         lua_pushinteger(L, (lua_Integer)e->omitted);

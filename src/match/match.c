@@ -297,6 +297,8 @@ static int ask_host(struct el_match *m, unsigned depth, const struct el_matcher 
     uint64_t now_ns;
     if (r->whole && !r->final)
         return EL_MORE;
+    if (!r->whole && r->len == r->start)
+        return ends_early(m, n, r); /* nothing to be asked about */
     /* An answer that more is needed speaks of what had come when the host was asked. */
     if (!m->answered || (m->answer == EL_MORE && r->len > m->asked.len)) {
         m->answered = false;

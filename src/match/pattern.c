@@ -106,7 +106,9 @@ static enum outcome back_reference(struct el_pattern_run *r,
                                    const struct el_pattern_item *i, const struct bytes *b)
 {
     const struct el_pattern_capture *c = &r->captures[i->capture];
-    size_t len = c->len == EL_PATTERN_POSITION ? 0 : c->len;
+    size_t len = c->len;
+    if (len == EL_PATTERN_POSITION)
+        return FAILS; /* a position is no text, here as in Lua */
     for (; r->count < len; r->count++, r->steps++) {
         if (r->at + r->count >= b->len)
             return past(r, b);

@@ -8,10 +8,12 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/text.h"
 
-/* What one attempt may cost: an expression that explodes is stopped after a fraction of a
- * second, and before it has taken much of a worker's memory. */
-#define MATCH_LIMIT 2000000
+/* What one attempt may cost: a step or a few for each byte, and a fraction of a second beyond;
+ * and no more memory than a worker can spare. */
+#define STEPS_MIN 2000000u
+#define STEPS_A_BYTE 16u
 #define HEAP_LIMIT_KIB (128 * 1024)
 
 #define CAPTURES_MAX 200
@@ -41,8 +43,8 @@ static bool parse_flags(const char *flags, uint32_t *options)
         case 'x':
             *options |= PCRE2_EXTENDED;
             break;
-        case 'u': /* a peer's bytes may be no UTF-8: those then match nothing */
-            *options |= PCRE2_UTF | PCRE2_UCP | PCRE2_MATCH_INVALID_UTF;
+        case 'u':
+            *options |= PCRE2_UTF | PCRE2_UCP;
             break;
         default:
             return false;
@@ -85,7 +87,6 @@ int el_regex_compile(const char *text, size_t n, const char *flags, struct el_re
         el_regex_free(r);
         return -ENOMEM;
     }
-    (void)pcre2_set_match_limit(r->limits, MATCH_LIMIT);
     (void)pcre2_set_heap_limit(r->limits, HEAP_LIMIT_KIB);
     *out = r;
     return 0;
@@ -118,26 +119,14 @@ void el_regex_capture(const struct el_regex *r, unsigned k, size_t *start, size_
     *end = v[2 * k + 1];
 }
 
-/* Length without a character at the end whose last bytes are still to come (RFC 3629). */
-static size_t whole_characters(const char *data, size_t start, size_t len)
-{
-    size_t back = 0;
-    while (back < 3 && back < len - start) {
-        unsigned char c = (unsigned char)data[len - 1 - back];
-        back++;
-        if ((c & 0xc0) == 0x80)
-            continue;
-        size_t whole = c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : c >= 0xc0 ? 2 : 1;
-        return whole > back ? len - back : len;
-    }
-    return len;
-}
-
 static int run(struct el_regex *r, const char *data, size_t start, size_t len,
                uint32_t options)
 {
-    int n = pcre2_match(r->code, (PCRE2_SPTR)data, len, start, options, r->data,
-                        r->limits);
+    size_t steps = STEPS_MIN + (len - start) * STEPS_A_BYTE;
+    (void)pcre2_set_match_limit(r->limits,
+                                steps < UINT32_MAX ? (uint32_t)steps : UINT32_MAX);
+    int n = pcre2_match(r->code, (PCRE2_SPTR)data, len, start,
+                        options | PCRE2_NO_UTF_CHECK, r->data, r->limits);
     if (n == PCRE2_ERROR_NOMATCH)
         return EL_NO;
     if (n == PCRE2_ERROR_PARTIAL)
@@ -151,30 +140,91 @@ static int run(struct el_regex *r, const char *data, size_t start, size_t len,
     return n == PCRE2_ERROR_NOMEMORY ? -ENOMEM : EL_ELIMIT;
 }
 
-int el_regex_ask(struct el_regex *r, const char *data, size_t start, size_t len,
-                 enum el_regex_mode mode, bool final, bool *ran_out)
+/* Asks about a subject that PCRE2 can read; `final`: nothing that matches comes behind it. */
+static int ask(struct el_regex *r, const char *data, size_t start, size_t len,
+               enum el_regex_mode mode, bool final, bool *ran_out)
 {
     uint32_t options = mode == EL_REGEX_SEARCH ? 0 : PCRE2_ANCHORED;
-    const char *subject = data != NULL ? data : "";
-    *ran_out = false;
     if (mode == EL_REGEX_WHOLE && final)
-        return run(r, subject, start, len, options | PCRE2_ENDANCHORED);
-    size_t known = r->utf && !final ? whole_characters(data, start, len) : len;
-    int verdict = run(r, subject, start, known, options | PCRE2_PARTIAL_HARD);
+        return run(r, data, start, len, options | PCRE2_ENDANCHORED);
+    int verdict = run(r, data, start, len, options | PCRE2_PARTIAL_HARD);
     if (!final) {
         /* Of no bytes at all PCRE2 finds no partial match; a search that has found nothing goes
          * on behind what has come. What matches the beginning of a whole that is not complete
          * may match all of it (PCRE2 cannot be asked for a part of a match that ends there). */
-        if (verdict == EL_NO && (known == start || mode == EL_REGEX_SEARCH)) {
-            pcre2_get_ovector_pointer(r->data)[0] =
-                known; /* where a match may yet begin */
+        if (verdict == EL_NO && (len == start || mode == EL_REGEX_SEARCH)) {
+            pcre2_get_ovector_pointer(r->data)[0] = len; /* where a match may yet begin */
             return EL_MORE;
         }
         return verdict == EL_YES && mode == EL_REGEX_WHOLE ? EL_MORE : verdict;
     }
     if (verdict != EL_MORE && len > start)
         return verdict;
-    verdict = run(r, subject, start, len, options);
+    verdict = run(r, data, start, len, options);
     *ran_out = verdict == EL_NO;
     return verdict;
+}
+
+/* --- UTF-8 ------------------------------------------------------------------------------- */
+
+/* Whether `n` bytes, no character as they are, may be the beginning of one (RFC 3629). */
+static bool begins_character(const char *data, size_t n)
+{
+    char tail[4];
+    uint32_t code;
+    if (n == 0 || n >= sizeof(tail))
+        return false;
+    memcpy(tail, data, n);
+    /* Any continuation will do that the second byte leaves open: the lowest or the highest. */
+    for (int high = 0; high <= 1; high++) {
+        memset(tail + n, high ? 0xbf : 0x80, sizeof(tail) - n);
+        for (size_t whole = n + 1; whole <= sizeof(tail); whole++) {
+            if (el_text_decode(tail, whole, &code) == whole)
+                return true;
+        }
+    }
+    return false;
+}
+
+/* Where the characters that begin at `from` end. */
+static size_t characters(const char *data, size_t from, size_t len)
+{
+    uint32_t code;
+    size_t n;
+    while ((n = el_text_decode(data + from, len - from, &code)) > 0)
+        from += n;
+    return from;
+}
+
+/* The same for characters. A byte that is part of none matches nothing, so that the text before
+ * it and the text behind it are subjects of their own. */
+static int ask_utf8(struct el_regex *r, const char *data, size_t start, size_t len,
+                    enum el_regex_mode mode, bool final, bool *ran_out)
+{
+    size_t from = mode == EL_REGEX_SEARCH ? 0 : start;
+    for (;;) {
+        size_t to = characters(data, from, len);
+        bool open = !final && (to == len || begins_character(data + to, len - to));
+        if (to < len && !open && mode == EL_REGEX_WHOLE)
+            return EL_NO;
+        if (to >= start) {
+            size_t begin = start > from ? start - from : 0;
+            int verdict = ask(r, data + from, begin, to - from, mode, !open, ran_out);
+            PCRE2_SIZE *v = pcre2_get_ovector_pointer(r->data);
+            for (size_t k = 0; verdict > 0 && k < 2 * ((size_t)r->captures + 1); k++)
+                v[k] += v[k] != EL_REGEX_UNSET ? from : 0;
+            *ran_out = *ran_out && to == len;
+            if (verdict != EL_NO || mode != EL_REGEX_SEARCH || to == len)
+                return verdict;
+        }
+        from = to + 1;
+    }
+}
+
+int el_regex_ask(struct el_regex *r, const char *data, size_t start, size_t len,
+                 enum el_regex_mode mode, bool final, bool *ran_out)
+{
+    const char *subject = data != NULL ? data : "";
+    *ran_out = false;
+    return (r->utf ? ask_utf8 : ask)(r, subject, start, len, mode, final, ran_out);
 }

@@ -352,7 +352,7 @@ def transcript(t):
     t.lacks('"hello', shown())
     t.equal(shown().count("conversation"), shown("--transcript", "failed").count("conversation"))
     t.matches('"hello', shown("--transcript", "always"))
-    t.lacks('"one\\\\n|connected', shown("--transcript", "never"))
+    t.lacks('← "one\\\\n|connected', shown("--transcript", "never"))
 
 
 @case("-q shows failures and counts only; -v what passing tests print")

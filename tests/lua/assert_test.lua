@@ -465,7 +465,8 @@ describe("a failure", function()
         fails("expected 1, got {}", ours.equal, 1, hostile)
         fails("expected a string, got {}", ours.is_string, hostile)
         fails('expected "a", got "\\x1b[2J\\u{202e}\\xff": they part at byte 1\n  - a\n  + \\x1b[2J\\u{202e}\\xff\n'
-            .. "    ^\n    in hex, from byte 1:\n  - 61\n  + 1b 5b 32 4a e2 80 ae ff\n    ^^",
+            .. "    ^\n  - 0000  61                       |a|\n  + 0000  1b 5b 32 4a e2 80 ae ff  |.[2J....|\n"
+            .. "          ^^",
             ours.equal, "a", "\27[2J\u{202e}\255")
     end)
 end)

@@ -53,6 +53,19 @@ function M.start(f, ...)
     return task
 end
 
+--- A function that returns once all that was sent before is here: what it sends to and fro on a connection of its own
+--- comes behind that. And one that closes this connection.
+function M.arrivals()
+    local ping, pong = M.pair()
+    return function()
+        ping:send "."
+        pong:recv(1)
+    end, function()
+        ping:close()
+        pong:close()
+    end
+end
+
 --- Lets every task that can run do so, until it waits.
 function M.settle()
     echolot.spawn(function() end):join()

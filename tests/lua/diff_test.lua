@@ -108,17 +108,20 @@ they part at byte 5
 they part at byte 3
   - ok\r\n
   + ok\n
-      ^]], report("ok\r\n", "ok\n"))
+      ^
+    (only the line ends differ: CR LF expected, LF got)]], report("ok\r\n", "ok\n"))
         is([[
 the actual string goes on at byte 3
   - ok
   + ok\x20
-      ^]], report("ok", "ok "))
+      ^
+    (only blanks differ)]], report("ok", "ok "))
         is([[
 the actual string ends before byte 4
   - a b\t
   + a b
-       ^]], report("a b\t", "a b"))
+       ^
+    (only blanks differ)]], report("a b\t", "a b"))
     end)
 
     it("says that one is empty", function()
@@ -142,7 +145,7 @@ the actual string ends before byte 4
             report("café", "cafè"))
         is("they part at byte 2\n  - \u{ff}\n  + \u{fe}\n    ^\n    characters: U+00FF expected, U+00FE got",
             report("\u{ff}", "\u{fe}"))
-        is("they part at byte 2\n  - p\u{430}y\n  + pay\n     ^\n    characters: U+0430 expected, U+0061 got",
+        is("they part at byte 2\n  - p\u{430}y\n  + pay\n     ^\n    characters: U+0430 (Cyrillic) expected, U+0061 got",
             report("p\u{430}y", "pay"))
     end)
 
@@ -152,11 +155,36 @@ they part at byte 10
   - 12345678\t\x00\x01
   + 12345678\t\xff\x01
               ^
-    in hex, from byte 2:
-  - 32 33 34 35 36 37 38 09 00 01
-  + 32 33 34 35 36 37 38 09 ff 01
-                            ^^]], report("12345678\t\0\1", "12345678\t\255\1"))
-        assert(not report([[a\x41]], [[a\x42]]):find "hex")
+  - 0001  32 33 34 35 36 37 38 09 00 01  |2345678...|
+  + 0001  32 33 34 35 36 37 38 09 ff 01  |2345678...|
+                                  ^^]], report("12345678\t\0\1", "12345678\t\255\1"))
+        assert(not report([[a\x41]], [[a\x42]]):find "0000  ")
+    end)
+
+    it("shows hex alone where most bytes are no text", function()
+        is([[
+they part at byte 22
+  - 000d  0e 0f 10 11 12 13 14 15 00 ff ff ff ff ff ff ff  |................|
+  + 000d  0e 0f 10 11 12 13 14 15 01 ff ff ff ff ff ff ff  |................|
+                                  ^^]], report(
+            "\0\1\2\3\4\5\6\7\8\9\10\11\12\14\15\16\17\18\19\20\21\0" .. ("\xff"):rep(9),
+            "\0\1\2\3\4\5\6\7\8\9\10\11\12\14\15\16\17\18\19\20\21\1" .. ("\xff"):rep(9)))
+    end)
+
+    it("names what an eye would miss", function()
+        local function note(expected, actual)
+            return (report(expected, actual):gsub("^.*%^\n", ""):gsub("^ +", ""):gsub("\n +", "; "))
+        end
+        is("characters: U+0020 (space) expected, U+00A0 (no-break space) got; (only blanks differ)",
+            note("a b", "a\u{a0}b"))
+        is("characters: U+200B (zero width space) got at the end", note("a", "a\u{200b}"))
+        is("characters: U+202E (right-to-left override) expected, U+0065 got", note("\u{202e}evil", "evil"))
+        is("characters: U+FEFF (byte order mark) expected at the end", note("a\u{feff}", "a"))
+        is("characters: U+00E9 expected, U+0065 got", note("caf\u{e9}", "cafe\u{301}"))
+        is("characters: U+0041 expected, U+0391 (Greek) got", note("A", "\u{391}"))
+        is("(only the line ends differ: CR expected, CR LF got)", note("a\r", "a\r\n"))
+        is("(only the line ends differ: LF expected, CR got)", note("a\n", "a\r"))
+        is("(only blanks differ)", note("a\tb", "a    b"))
     end)
 
     it("of several lines shows the lines", function()
@@ -324,6 +352,44 @@ they differ at 4 keys
             { 1, ["1"] = 1, ["two words"] = { [true] = 1 } },
             { 2, ["1"] = 2, ["two words"] = { [true] = 2 }, [false] = 0 }
         ))
+    end)
+
+    it("tells items that a list has more or fewer, and does not take those after them for others", function()
+        is([[
+they differ at [2]
+  [2]: not expected
+    + "and"]], report({ "one", "two", "three", "four" }, { "one", "and", "two", "three", "four" }))
+        is([[
+they differ at 2 keys
+  [1]: missing
+    - "one"
+  [4]: not expected
+    + "five"]], report({ "one", "two", "three", "four" }, { "two", "three", "four", "five" }))
+        is([[
+they differ at 2 keys
+  .list[1]: missing
+    - {id = 1}
+  .list[2].name (got at .list[1].name)
+    - "b"
+    + "B"]], report({ list = { { id = 1 }, { id = 2, name = "b" }, { id = 3 } } },
+            { list = { { id = 2, name = "B" }, { id = 3.0 } } }))
+        is([[
+they differ at 2 keys
+  [2]
+    - 2
+    + 9
+  .n: not expected
+    + 3]], report({ 1, 2, 3 }, { 1, 9, 3, n = 3 }))
+    end)
+
+    it("compares very long lists place by place", function()
+        local a, b = {}, {}
+        for index = 1, 300 do
+            a[index], b[index] = index, index + 1
+        end
+        is("they differ at 300 keys", report(a, b):match "^[^\n]*")
+        a[301] = 0
+        is("they differ at 301 keys", report(a, b):match "^[^\n]*")
     end)
 
     it("finds nothing in equal ones", function()

@@ -171,17 +171,11 @@ local function name_of(case)
     return ("%s of %q"):format(table.concat(arguments, " "), case.sent):gsub("\n", "n")
 end
 
--- Ends when whatever had been sent before has reached this process: what goes to and fro comes behind it.
-local function arrived(ping, pong)
-    ping:send "."
-    pong:recv(1)
-end
-
 -- Delivers the segments one by one, then the end. What the call gave, how many bytes had come when it was decided,
 -- and what was left unread.
 local function outcome_of(case, segments)
     local ours, theirs = pair.pair()
-    local ping, pong = pair.pair()
+    local arrived, done = pair.arrivals()
     local outcome = {}
     local sent = 0
     local call = pair.start(function()
@@ -191,16 +185,16 @@ local function outcome_of(case, segments)
     for _, segment in ipairs(segments) do
         sent = sent + #segment
         theirs:send(segment)
-        arrived(ping, pong)
+        arrived()
     end
     sent = "end"
     theirs:shutdown()
-    arrived(ping, pong)
+    arrived()
     call:join()
     outcome.left = ours:unread()
-    for _, conn in ipairs { ours, theirs, ping, pong } do
-        conn:close()
-    end
+    ours:close()
+    theirs:close()
+    done()
     return outcome
 end
 
@@ -240,10 +234,10 @@ end
 describe("the way in which bytes are delivered here", function()
     it("is one segment at a time", function()
         local ours, theirs = pair.pair()
-        local ping, pong = pair.pair()
+        local arrived = pair.arrivals()
         for at = 1, 3 do
             theirs:send "x"
-            arrived(ping, pong)
+            arrived()
             assert.equal(("x"):rep(at), ours:unread())
         end
     end)

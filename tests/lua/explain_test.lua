@@ -331,7 +331,7 @@ expect tcp://h:1: expected "key" up to "=", got "kay=1"
             came = '{"ok": false}\n',
             why = ".ok: expected true, got false",
         } [==[
-expect tcp://h:1: expected a JSON line with {ok = true}, got "{\"ok\": false}\n"
+expect tcp://h:1: expected a JSON line with {ok = true}, got '{"ok": false}\n'
 .ok: expected true, got false]==]
     end)
 
@@ -481,10 +481,10 @@ describe("the error of a mismatch", function()
         assert.equal([==[
 expect_eof tcp://h:1: expected the end, got 6 bytes: "503 \x00\n"
 conversation with tcp://h:1:
-   0.1 ms  connected
-   0.2 ms  -> "RCPT TO:<a@b>\r\n"
-  20.4 ms  <- "503 \x00\n"
-  20.4 ms  the peer has finished sending]==], tostring(err))
+     0.1 ms  connected
+     0.2 ms  -> "RCPT TO:<a@b>\r\n"
+    20.4 ms  <- "503 \x00\n"
+    20.4 ms  the peer has finished sending]==], tostring(err))
     end)
 
     it("shows the newest part of a long conversation", function()

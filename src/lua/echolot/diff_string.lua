@@ -263,7 +263,7 @@ local MARK_KIND = { [" "] = "same", ["-"] = "expected", ["+"] = "actual" }
 local function add_line(lines, mark, line)
     local ended = sub(line, -1) == "\n"
     add(lines, MARK_KIND[mark], "  " .. mark .. " " .. render_line(ended and sub(line, 1, -2) or line))
-    if not ended then
+    if not ended and not lines.both_unended then
         add(lines, "note", "    (no line end here)")
     end
 end
@@ -352,6 +352,7 @@ local function add_lines(lines, expected, actual, position)
     -- A line that one side ends and the other goes on with belongs to the middle, whichever string is asked.
     local start = line_start(expected, position)
     local suffix = common_suffix(expected, actual, min(#expected, #actual) - start + 1)
+    lines.both_unended = byte(expected, -1) ~= 10 and byte(actual, -1) ~= 10
     local line_end = suffix > 0 and find(expected, "\n", #expected - suffix + 1, true)
     suffix = line_end and #expected - line_end or 0
 
@@ -380,15 +381,17 @@ local function add_lines(lines, expected, actual, position)
     end
     local rest = sub(expected, run_next)
     add_fold(lines, count_line_ends(rest, #rest) + (rest ~= "" and sub(rest, -1) ~= "\n" and 1 or 0))
+    lines.both_unended = nil
 end
 
 ---@param expected string
 ---@param actual string
 ---@param position integer
+---@param binary? boolean
 ---@return string
-local function describe_place(expected, actual, position)
+local function describe_place(expected, actual, position, binary)
     local place = format("byte %d", position)
-    if has_lines(expected) or has_lines(actual) then
+    if not binary and (has_lines(expected) or has_lines(actual)) then
         place = format("%s (line %d)", place, count_line_ends(expected, position - 1) + 1)
     end
     if position > #actual then
@@ -412,7 +415,7 @@ function M.compare(expected, actual)
     end
     if hexdump.is_binary(expected, position) or hexdump.is_binary(actual, position) then
         add_hex(lines, expected, actual, position)
-        return lines, describe_place(expected, actual, position)
+        return lines, describe_place(expected, actual, position, true)
     elseif has_lines(expected) or has_lines(actual) then
         add_lines(lines, expected, actual, position)
     else

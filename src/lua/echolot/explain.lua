@@ -12,8 +12,8 @@ local transcript = require "echolot.report.transcript"
 
 local M = {}
 
-local byte, find, format, lower, rep, sub =
-    string.byte, string.find, string.format, string.lower, string.rep, string.sub
+local byte, find, format, gsub, lower, rep, sub =
+    string.byte, string.find, string.format, string.gsub, string.lower, string.rep, string.sub
 local max, min = math.max, math.min
 local concat = table.concat
 local ipairs, tostring, type = ipairs, tostring, type
@@ -87,7 +87,7 @@ end
 ---@param came string
 ---@return string
 local function quoted(came)
-    return came == "" and "nothing" or inspect.string(came, SHORT)
+    return came == "" and "nothing" or inspect.literal(came, SHORT)
 end
 
 --- How the peer ended, after what.
@@ -232,7 +232,7 @@ end
 ---@param text any
 ---@return string
 local function clean(text)
-    return (inspect.escape(sub(tostring(text), 1, AWAITED)):gsub("\\\\", "\\"))
+    return (gsub(inspect.escape(sub(tostring(text), 1, AWAITED)), "\\\\", "\\"))
 end
 
 ---@param lines echolot.diff.line[]
@@ -321,6 +321,9 @@ end
 ---@return echolot.diff.line[] lines
 local function explain(fields)
     local came, awaited = fields.came or "", clean(fields.awaited or "something else")
+    if fields.alternatives then
+        awaited = format("any of %d", #fields.alternatives) -- each is told below
+    end
     local summary, lines
     if fields.op == "skip_until" then
         lines = {}
@@ -355,7 +358,7 @@ function M.mismatch(fields)
     local parts = { summary }
     local kind = fields.kind or "mismatch"
     if kind ~= "mismatch" then
-        parts[1] = string.gsub(summary, "\n", "; ") -- in one line, as every error that is none
+        parts[1] = gsub(summary, "\n", "; ") -- in one line, as every error that is none
     elseif #lines > 0 then
         parts[#parts + 1] = diff.text(lines)
     end

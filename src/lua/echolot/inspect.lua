@@ -138,6 +138,23 @@ function M.string(text, limit)
     return whole and '"' .. escaped .. '"' or format('"%s"...(%d bytes)', escaped, #text)
 end
 
+--- The quotes that a text needs the fewest escapes in: single ones around a text with double ones only, such as JSON.
+---@param text string
+---@return string mark
+function M.quote_for(text)
+    return find(text, '"', 1, true) and not find(text, "'", 1, true) and "'" or '"'
+end
+
+--- A string in the quotes that suit it, cut as `string` does.
+---@param text string
+---@param limit? integer bytes shown (1024)
+---@return string
+function M.literal(text, limit)
+    local mark = M.quote_for(sub(text, 1, limit or DEFAULT_STRING))
+    local escaped, whole = escape_within(text, limit or DEFAULT_STRING, mark == '"')
+    return whole and mark .. escaped .. mark or format("%s%s%s...(%d bytes)", mark, escaped, mark, #text)
+end
+
 --- A number as Lua would read it again: 1 and 1.0 stay apart, a float shows as many digits as it takes.
 ---@param number number
 ---@return string

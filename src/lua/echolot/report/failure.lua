@@ -11,7 +11,7 @@ local M = {}
 local INDENT = "     "
 local TITLES = { fail = "FAILED", error = "ERROR", timeout = "TIMEOUT" }
 local LINE_COLORS = { expected = "green", actual = "red", path = "bold", note = "cyan" }
-local FRAMES, EVENTS = 12, 40
+local FRAMES, EVENTS, CHECKS, WIDEST_SOURCE = 12, 40, 10, 160
 
 local function clean(text)
     return core.text.for_terminal(tostring(text), false)
@@ -47,6 +47,7 @@ end
 ---@field path string
 ---@field line integer
 ---@field what? string
+---@field times? integer how often it stands there in a row
 
 ---@param text? string
 ---@param event table
@@ -54,6 +55,10 @@ end
 local function place_of(text, event)
     local path, line = (text or ""):match "^%s*([^\n]-):(%d+)$"
     return path and { path = full_path(path, event), line = tonumber(line) } or nil
+end
+
+local function same_place(a, b)
+    return a and b and a.path == b.path and a.line == b.line
 end
 
 -- What a function is called in a traceback, without saying how Lua came to know its name.
@@ -69,34 +74,42 @@ end
 
 -- The script's own frames of a traceback, innermost first.
 local function frames_of(err, event)
-    local frames = {}
+    local frames, skipped = {}, 0
     for line in (err.traceback or ""):gmatch "[^\n]+" do
+        local levels = tonumber(line:match "skipping (%d+) levels")
+        skipped = levels and levels + 1 or skipped -- the library has gone one further when it counts
         local place, what = line:match "^%s+(.-:%d+): in (.+)$"
         local frame = place and place_of(place, event)
         if frame and not place:find "^%[" then
             frame.what = describe_function(what, event)
-            frames[#frames + 1] = frame
+            local last = frames[#frames]
+            if last and same_place(last, frame) and last.what == frame.what then
+                last.times = last.times + 1 + skipped
+            else
+                frame.times = 1
+                frames[#frames + 1] = frame
+            end
+            skipped = 0
         end
     end
     return frames
 end
 
-local function same_place(a, b)
-    return a and b and a.path == b.path and a.line == b.line
-end
-
--- Where it went wrong: as the error says, or its message begins, or the innermost frame.
+-- Where it went wrong: as the error says, or its message begins, or the innermost frame. Then the message, and
+-- whether it tells the place itself.
 local function find_place(err, event, frames)
     local place = place_of(err.where, event)
     if place then
-        return place, err.message
+        return place, err.message, false
     end
-    local front, rest = (err.message or ""):match "^([^\n]-:%d+): (.*)$"
+    local message = err.message or ""
+    local hook = message:match "^setup: " or message:match "^teardown: " or ""
+    local front, rest = message:sub(#hook + 1):match "^([^\n]-:%d+): (.*)$"
     place = front and place_of(front, event)
     if place and (place.path == event.path or place.path:find "%.lua$") then
-        return place, rest
+        return place, ("%s%s:%d: %s"):format(hook, place.path, place.line, rest), true
     end
-    return frames[1], err.message
+    return frames[1], err.message, false
 end
 
 local function put_place(out, style, place, event)
@@ -108,6 +121,7 @@ local function put_place(out, style, place, event)
     out[#out + 1] = INDENT .. style.paint("cyan", text) .. style.paint("dim", note)
 end
 
+-- The first line that was shown comes back.
 local function put_source(out, style, place, event)
     local same_file = place.path == event.path
     local lines = source.around(place.path, place.line, same_file and event.line or nil)
@@ -118,12 +132,11 @@ local function put_source(out, style, place, event)
     for _, line in ipairs(lines) do
         local front = ("%s %" .. digits .. "d | "):format(line.marked and ">" or " ", line.number)
         local text = clean(line.text)
-        if style.width then
-            local room = math.max(style.width - #INDENT - #front, 8)
-            text = columns.width(text) > room and columns.chunks(text, room - 2)[1] .. ".." or text
-        end
+        local room = math.max((style.width or WIDEST_SOURCE) - #INDENT - #front, 8)
+        text = columns.width(text) > room and columns.chunks(text, room - 2)[1] .. ".." or text
         out[#out + 1] = INDENT .. style.paint("dim", front) .. (line.marked and text or style.paint("dim", text))
     end
+    return lines[1] and lines[1].number or place.line
 end
 
 -- Messages ---------------------------------------------------------------------------------------------------------
@@ -214,9 +227,15 @@ local function put_message(out, style, err, message, event)
     end
 end
 
-local function put_frames(out, style, frames, place)
+-- Frames that the quoted lines show anyway say nothing new.
+local function put_frames(out, style, frames, place, first_shown)
     local first = same_place(frames[1], place) and 2 or 1
-    if #frames < first then
+    local news = false
+    for index = first, #frames do
+        local frame = frames[index]
+        news = news or not place or frame.path ~= place.path or frame.line > place.line or frame.line < first_shown
+    end
+    if not news then
         return
     end
     out[#out + 1] = ""
@@ -224,26 +243,57 @@ local function put_frames(out, style, frames, place)
     for index = first, math.min(#frames, first + FRAMES - 1) do
         local frame = frames[index]
         out[#out + 1] = INDENT .. style.paint("dim",
-            ("  %s:%d: in %s"):format(clean(frame.path), frame.line, clean(frame.what)))
+            ("  %s:%d: in %s%s"):format(clean(frame.path), frame.line, clean(frame.what),
+                frame.times > 1 and (" (%d times)"):format(frame.times) or ""))
     end
     if #frames >= first + FRAMES then
         out[#out + 1] = INDENT .. style.paint("dim", ("  (%d more)"):format(#frames - first - FRAMES + 1))
     end
 end
 
-local function put_error(out, style, err, event)
+-- `shown` is the place that was shown last: what failed there too, as in a loop, needs no second look at it.
+-- Returns the place.
+local function put_error(out, style, err, event, shown)
     local frames = frames_of(err, event)
-    local place, message = find_place(err, event, frames)
+    local place, message, told = find_place(err, event, frames)
     place = place or event.line and { path = event.path, line = event.line } or nil
-    if place then
-        put_place(out, style, place, event)
+    if same_place(place, shown) then
+        put_message(out, style, err, message, event)
+        return place
     end
-    out[#out + 1] = ""
+    if not told then
+        if place then
+            put_place(out, style, place, event)
+        end
+        out[#out + 1] = ""
+    end
+    local first_line = #out + 1
     put_message(out, style, err, message, event)
-    if place then
-        put_source(out, style, place, event)
+    if told then
+        local text = clean(("%s:%d"):format(place.path, place.line))
+        local line = out[first_line]:sub(#INDENT + 1)
+        if line:sub(1, #text) == text then
+            out[first_line] = INDENT .. style.paint("cyan", text) .. line:sub(#text + 1)
+        end
     end
-    put_frames(out, style, frames, place)
+    local first_shown = place and put_source(out, style, place, event)
+    put_frames(out, style, frames, place, first_shown)
+    return place
+end
+
+-- Every check that failed, not the one alone that gave the test its error.
+local function put_checks(out, style, err, event, shown)
+    local checks = event.failed_checks or {}
+    for index, check in ipairs(checks) do
+        if index > CHECKS then
+            out[#out + 1] = ""
+            out[#out + 1] = INDENT .. style.paint("bold", ("and %d more failed checks"):format(#checks - CHECKS))
+            break
+        elseif index > 1 or check.message ~= err.message then
+            out[#out + 1] = ""
+            shown = put_error(out, style, check, event, shown)
+        end
+    end
 end
 
 -- The whole --------------------------------------------------------------------------------------------------------
@@ -272,14 +322,7 @@ function M.lines(number, event, style, options)
         out[#out + 1] = index == 1 and front .. style.paint("red", title) .. " " .. text
             or (" "):rep(#front + #title + 1) .. text
     end
-    put_error(out, style, err, event)
-    -- Every check that failed, not the one alone that gave the test its error.
-    for index, check in ipairs(event.failed_checks or {}) do
-        if index > 1 or check.message ~= err.message then
-            out[#out + 1] = ""
-            put_error(out, style, check, event)
-        end
-    end
+    put_checks(out, style, err, event, put_error(out, style, err, event))
     facts.lines(event, style, INDENT, out)
     if event.logs and #event.logs > 0 then
         out[#out + 1] = ""

@@ -31,7 +31,9 @@ local function statement_end(lines, number)
         local bare = lines[at]:gsub("\\.", ""):gsub('"[^"]*"', ""):gsub("'[^']*'", ""):gsub("%-%-.*", "")
         depth = depth + select(2, bare:gsub("[({]", "")) - select(2, bare:gsub("[)}]", ""))
         last = at
-        if depth <= 0 or bare:find "function%s*%b()%s*$" then
+        -- No statement begins with a string, a table or a call of a method.
+        local goes_on = (lines[at + 1] or ""):find "^%s*[\"'{.:%[]"
+        if depth <= 0 and not goes_on or bare:find "function%s*%b()%s*$" then
             break
         end
     end

@@ -9,7 +9,8 @@ local inspect = require "echolot.inspect"
 
 local M = {}
 
-local byte, format, match, rep, sub = string.byte, string.format, string.match, string.rep, string.sub
+local byte, format, gsub, match, rep, sub =
+    string.byte, string.format, string.gsub, string.match, string.rep, string.sub
 local max, min = math.max, math.min
 local concat, move = table.concat, table.move
 local ipairs, pairs, tostring, type = ipairs, pairs, tostring, type
@@ -26,6 +27,7 @@ local utf8_len = utf8.len
 local WIDTH, HEAD, TAIL = 96, 6, 2
 local FIRST_EVENTS = 4
 local WIDEST_PARTY = 28
+local USUAL_TIME = #"9999.9 ms"
 local NARROW, NARROWEST = 60, 28 -- columns below which names are short; below which data has lines of its own
 local SHOWN_UNREAD = 64
 
@@ -53,15 +55,17 @@ end
 ---@class echolot.transcript.cut
 ---@field bytes string
 ---@field width integer columns
+---@field mark string the quotes around text
 ---@field per_row? integer bytes of a row, of a hex dump
 ---@field shift? fun(start: integer): integer what a row's offset is to be larger by
 
 ---@param bytes string
 ---@param at integer
 ---@param room integer columns
+---@param quoted boolean double quotes are escaped
 ---@return integer stop the last byte that fits, or ends its line
 ---@return string text escaped
-local function take_text(bytes, at, room)
+local function take_text(bytes, at, room, quoted)
     local parts, used, stop = {}, 0, at - 1
     -- Characters that take no columns shall not make a row endless.
     while stop < #bytes and stop - at < 4 * room do
@@ -70,7 +74,7 @@ local function take_text(bytes, at, room)
         if #raw > 1 and not utf8_len(raw) then
             raw = sub(raw, 1, 1)
         end
-        local text = inspect.escape(raw, true)
+        local text = inspect.escape(raw, quoted)
         local width = columns.width(text)
         if used + width > room and stop >= at then
             break
@@ -93,8 +97,8 @@ local function take_row(cut, at)
         local shift = cut.shift and cut.shift(at) or 0
         return { first = at, last = last, text = hexdump.row(cut.bytes, at, last, { per_row = cut.per_row, shift = shift }) }
     end
-    local last, text = take_text(cut.bytes, at, max(cut.width - 2, 8))
-    return { first = at, last = last, text = '"' .. text .. '"' }
+    local last, text = take_text(cut.bytes, at, max(cut.width - 2, 8), cut.mark == '"')
+    return { first = at, last = last, text = cut.mark .. text .. cut.mark }
 end
 
 ---@param cut echolot.transcript.cut
@@ -119,7 +123,7 @@ local function tail_start(cut, count)
     if cut.per_row then
         return max((#bytes - 1) // cut.per_row - count + 1, 0) * cut.per_row + 1
     end
-    local least = max(#bytes - count * (cut.width - 2), 1)
+    local least = max(#bytes - count * (cut.width - 2) + 1, 1)
     local start = #bytes
     for _ = 1, count do
         repeat
@@ -140,7 +144,7 @@ end
 local function data_lines(event, width, view)
     local head, tail = view.head or HEAD, view.tail or TAIL
     local bytes, omitted = bytes_of(event.data), event.omitted or 0
-    local cut = { bytes = bytes, width = width }
+    local cut = { bytes = bytes, width = width, mark = inspect.quote_for(bytes) }
     if hexdump.is_binary(bytes) then
         cut.per_row = width >= 72 and 16 or width >= 40 and 8 or 4
         cut.shift = function(start)
@@ -205,9 +209,10 @@ local function closed_text(event, width)
         return word
     end
     local bytes = sub(event.data ~= nil and bytes_of(event.data) or "", 1, SHOWN_UNREAD)
-    local shown = columns.chunks(inspect.escape(bytes, true), max(width - 28, 16))
-    local more = (unread > #bytes or #shown > 1) and "..." or ""
-    return format('%s, %s unread: "%s"%s', word, plural(unread, "byte"), shown[1], more)
+    local front = format("%s, %s unread: ", word, plural(unread, "byte"))
+    local mark = inspect.quote_for(bytes)
+    local shown = columns.chunks(inspect.escape(bytes, mark == '"'), max(width - #front - #'""...', 8))
+    return format("%s%s%s%s%s", front, mark, shown[1], mark, (unread > #bytes or #shown > 1) and "..." or "")
 end
 
 ---@param event table
@@ -231,6 +236,7 @@ end
 ---@field time integer columns of the time
 ---@field long boolean times in seconds instead of milliseconds
 ---@field width integer columns that are left for what was said
+---@field word_width integer the same for what happened without bytes
 ---@field below boolean what was said stands below the line that tells who
 
 ---@param events table[]
@@ -244,12 +250,15 @@ local function layout_of(events, view)
     local time = #time_text(last, long)
     if width < NARROW then
         party = min(party, 10)
+    else
+        time = max(time, USUAL_TIME) -- so that most transcripts look alike
     end
-    local left = width - 2 - time - 2 - (count > 1 and party + 2 or 0) - 2
+    local arrow = columns.width(view.style.symbols.sent)
+    local left = width - 2 - time - 2 - (count > 1 and party + 2 or 0) - arrow - 1
     local below = count > 1 and left < NARROWEST
     return {
         names = names, several = count > 1, party = party, time = time, long = long, below = below,
-        width = max(below and width - 8 or left, 12),
+        width = max(below and width - 8 or left, 12), word_width = max(below and width - 6 or left + arrow + 1, 12),
     }
 end
 
@@ -263,15 +272,16 @@ local function add_event(event, layout, view, out)
     local blank = rep(" ", #time)
     local who = ""
     if layout.several then
-        who = columns.fit(layout.names[event.conn or event.peer or "?"], layout.party) .. "  "
+        who = columns.fit(layout.names[event.conn or event.peer or "?"], layout.party)
+        who = (layout.below and gsub(who, " +$", "") or who) .. "  "
         blank = blank .. rep(" ", layout.party + 2)
     end
     local front = indent .. style.paint("dim", time) .. style.paint("bold", who)
     local sent = event.dir == "send"
     if not sent and event.dir ~= "recv" then
-        local lines = columns.wrap(word_of(event, layout.width), layout.width + (layout.below and 0 or 2))
+        local lines = columns.wrap(word_of(event, layout.word_width), layout.word_width)
         if layout.below and (#lines > 1 or #lines[1] > #"connected") then
-            out[#out + 1] = front
+            out[#out + 1] = indent .. style.paint("dim", time) .. style.paint("bold", (gsub(who, " +$", "")))
             front, blank = indent .. rep(" ", 6), rep(" ", 6)
         end
         for index, line in ipairs(lines) do

@@ -1,7 +1,4 @@
--- A failure of each kind that a report has to explain; what it says of them is compared byte for byte.
-local echolot = require "echolot"
-target(echolot.servers.echo { framing = "raw" })
-
+-- Assertions about strings and tables that fail, each in a way that a report has to explain.
 describe("strings", function()
     it("of one line", function()
         assert.equal("250 OK", "250 Ok", "the reply to RCPT")
@@ -62,68 +59,4 @@ describe("tables", function()
     it("against another type", function()
         assert.same({ 1, 2 }, "{1, 2}")
     end)
-end)
-
-describe("a conversation", function()
-    conversation("with facts, steps and a log", function(peer)
-        fact("banner", "echo \0 1.0")
-        fact("sizes", { 1, 10, 100 })
-        log("before", 1)
-        step("greets", function() peer:send "hello\n" end)
-        print "two\nlines"
-        step("asks and is answered", function()
-            assert.equal("HELLO", peer:read())
-        end)
-    end)
-
-    it("of several parties", function()
-        local listener <close> = echolot.listen "127.0.0.1:0"
-        local client = echolot.connect(listener.address, { name = "client" })
-        local server = listener:accept()
-        client:send("PUT ", ("x"):rep(3000), "\nmore\n")
-        local bytes = {}
-        for i = 1, 200 do
-            bytes[i] = string.char(i * 7 % 256)
-        end
-        server:read(10)
-        server:send(table.concat(bytes), "surprise\r\n")
-        client:read(200)
-        error "it went wrong"
-    end)
-
-    conversation("that goes on and on", function(peer)
-        for i = 1, 60 do
-            peer:send("line ", i, "\n")
-            assert.equal("line " .. i, peer:read())
-        end
-        assert.equal("end", peer:send("x\n"):read())
-    end)
-
-    conversation("that waits in vain", { timeout = 0.01 }, function(peer)
-        peer:send "half a line"
-        peer:read()
-    end)
-end)
-
-local function check_reply(reply, wanted)
-    assert.equal(wanted, reply)
-end
-
-local function ask(question)
-    check_reply(question:upper(), question)
-    return true
-end
-
-it("fails far from where it was called", function()
-    local fine = ask "question"
-    assert(fine)
-end)
-
-it("raises what is no error object", function()
-    local nothing
-    return nothing.field
-end)
-
-it("has a name that is much longer than what fits into a line of a terminal, and goes on where it has to be cut", function()
-    assert.is_true(false, "a message that is long enough to be wrapped where the terminal is narrow")
 end)
