@@ -239,6 +239,7 @@ describe("an option", function()
             { { opening = { "DROP" } }, "'opening' is a list of moves such as 'DROP 4' or 'POP 4'" },
             { { opening = { "DROP 4", "drop 4" } }, "'opening' is a list of moves" },
             { { opening = { "DROP 4 " } }, "'opening' is a list of moves" },
+            { { opening = { "DOP 4" } }, "'opening' is a list of moves" },
             { { opening = "DROP 4" }, "'opening' is a list of moves" },
             { { opening = {} }, "'opening' is a list of moves" },
             { { max_line = 0 }, "'max_line' is a whole number from 1" },

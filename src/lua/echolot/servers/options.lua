@@ -15,8 +15,8 @@ local M = {}
 ---@field base? echolot.servers.definition of a group: the server whose options these are
 ---@field own? boolean in a group: not as in its base
 ---@field line_max? integer of texts: the most bytes of each
----@field pattern? string of texts: what each matches
----@field form? string of texts with a pattern: it in words
+---@field accepts? fun(text: string): boolean of texts: whether one will do
+---@field form? string of texts that have to be accepted: what they are, in words
 
 -- Shows at most this much of a value that is refused.
 local SHOWN_MAX = 60
@@ -106,7 +106,7 @@ types.texts = {
         for key, text in next, value do
             if math.type(key) ~= "integer" or key < 1 or key > rawlen(value)
                 or type(text) ~= "string" or #text == 0 or #text > option.line_max
-                or not text:find(option.pattern or "") then
+                or option.accepts and not option.accepts(text) then
                 return nil
             end
             copy[key] = text

@@ -22,6 +22,19 @@ local SIZE_MIN, SIZE_MAX = 4, 20
 
 local RECV_MAX = 4 << 10
 local COUNT_MAX = 1 << 30
+local MOVE_MAX = 64 -- bytes of a move in an option
+
+-- A move as it is written, legal or not; nil if it is none.
+local function move_in(line)
+    local action, column = line:match "^(%u+) (-?%d+)$"
+    if action == rules.DROP or action == rules.POP then
+        return action, tonumber(column)
+    end
+end
+
+local function is_move(text)
+    return move_in(text) ~= nil
+end
 
 ---@type echolot.servers.definition
 local M = {
@@ -32,7 +45,7 @@ local M = {
             help = "how it plays: as well as it can, or any legal move" },
         { name = "seed", type = "integer", min = 0, max = math.maxinteger,
             help = "the same in every game: its moves depend on the client's only" },
-        { name = "opening", type = "texts", pattern = "^[DP][RO]O?P %d%d?$", line_max = #"DROP 20",
+        { name = "opening", type = "texts", accepts = is_move, line_max = MOVE_MAX,
             form = "moves such as 'DROP 4' or 'POP 4'",
             help = "a move that it makes first, if it is legal; may come again and again" },
         { name = "delay", type = "seconds", min = 0, default = 0,
@@ -78,14 +91,6 @@ local function sizes_in(line)
     if columns and columns >= SIZE_MIN and columns <= SIZE_MAX
         and rows >= SIZE_MIN and rows <= SIZE_MAX then
         return columns, rows
-    end
-end
-
--- A move as it is written, legal or not; nil if it is none.
-local function move_in(line)
-    local action, column = line:match "^(%u+) (-?%d+)$"
-    if action == rules.DROP or action == rules.POP then
-        return action, tonumber(column)
     end
 end
 
