@@ -100,7 +100,7 @@ function game:show(text, fours)
     view.show(self.names, self.board, self.last, fours, text)
 end
 
--- Makes a move on our board, and compares its end with what the server says of it.
+-- Makes a move on our board; who has won by it, and the fours.
 function game:play(move)
     self.last = move
     return self.board:play(move.who, move.action, move.column)
@@ -110,6 +110,9 @@ local RESULTS = {
     RED = view.paint("green", "You have won!"),
     YELLOW = view.paint("red", "Yellow has won."),
 }
+
+-- Of a draw the protocol has no other sign than the end.
+local UNDECIDED = "The server ends the game: nobody has won."
 
 -- Ends the game with the winner whom the server has named.
 function game:finish(named, winner, fours)
@@ -128,8 +131,8 @@ end
 -- The server's answer to a legal move: its own move, and who wins by it. True at the end.
 function game:hear_move()
     local said = self.conn:read "l"
-    if not said then -- in place of a move: it has none
-        self:show "Nobody can move: a draw."
+    if not said then
+        self:show(UNDECIDED)
         return true
     end
     local action, column = said:match "^(%u+) (%d+)$"
@@ -146,7 +149,7 @@ function game:hear_move()
     elseif winner then
         breach(said, "WINNER_" .. winner)
     elseif not said then
-        self:show(told(move) .. " The server ends the game: a draw.")
+        self:show(told(move) .. " " .. UNDECIDED)
         return true
     elseif said ~= "READY" then
         breach(said, "READY or a winner")

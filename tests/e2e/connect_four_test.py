@@ -369,7 +369,7 @@ def calm(t):
     for said in (b"OKAY\n", b"OKAY\nDROP 4\n"):
         speaker = t.peer(peer.Speaker(begun + said))
         text = t.status(0, player(t, speaker.port, "4\n")).text()
-        t.matches(r" a draw\.\n\Z", text)
+        t.matches(r"The server ends the game: nobody has won\.\n\Z", text)
 
 
 @case("program: the board's sizes are asked for as they are")
