@@ -1,6 +1,7 @@
 --- The suite words: what a test file calls to say which tests there are. Nothing runs here; the
 --- runner walks the tree that comes of it.
 local core = require "echolot.core"
+local property = require "echolot.property"
 local target = require "echolot.target"
 
 local M = {}
@@ -70,7 +71,10 @@ end
 ---@field current? echolot.suite.group the group whose body runs; nil once the file has been read
 ---@field targets echolot.target[]
 ---@field own_targets table<string|table, echolot.target> of conversations with a target option
----@field running? table the test that runs now, as the runner sees it
+---@field running? table the test that runs now, as the runner sees it; within a property, its case
+---@field timeout number seconds of each wait
+---@field test_timeout number seconds of each test
+---@field seed integer of the properties' cases
 
 --- An empty suite.
 ---@return echolot.suite.state
@@ -241,6 +245,7 @@ function M.install(state, env)
         env[word] = make_hook(state, word)
     end
     env.conversation = make_conversation(state)
+    env.property = property.word(state, add_test, M.PENDING)
     env.pending = make_pending(state)
     env.finally = make_finally(state)
     env.target = function(...)
