@@ -2,6 +2,7 @@
 -- good, and games at random that a referee watches who shares nothing with it.
 local echolot = require "echolot"
 local referee = require "connect_four_referee"
+local gen = echolot.gen
 local servers = echolot.servers
 
 local MIB = 1 << 20
@@ -325,24 +326,18 @@ describe("a client that", function()
     end)
 end)
 
--- Games at random: the client's moves legal or not, and everything is checked.
+-- Games at random: the client's moves are legal or not, and everything is checked.
 describe("in games at random", function()
-    local MOVES_MAX = 150
-
     local function expect_end(peer, winner, judge)
         assert.equal("WINNER_" .. winner, peer:expect_line(), tostring(judge))
         peer:expect_eof()
     end
 
-    -- The answer to a legal move. The winner, "" for nobody because nobody can move, or nil.
+    -- The answer to a legal move. True at the end of the game.
     local function watch_answer(peer, judge, action, column)
         local winner = judge:make("RED", action, column)
         if not winner then
             peer:expect_line "OKAY"
-            if #judge:moves "YELLOW" == 0 then
-                peer:expect_eof()
-                return ""
-            end
             local line, server_action, word = peer:expect_line(echolot.pattern "(%u+) (%d+)")
             column = math.tointeger(tonumber(word))
             assert.is_true(judge:is_legal("YELLOW", server_action, column), line .. "\n" .. tostring(judge))
@@ -352,48 +347,37 @@ describe("in games at random", function()
             expect_end(peer, winner, judge)
         elseif #judge:moves "RED" == 0 then
             peer:expect_eof()
-            return ""
+            return true
         else
             peer:expect_line "READY"
         end
-        return winner
+        return winner ~= nil
     end
 
-    local function watch(seed, strength, counts)
-        local columns, rows = math.random(4, 9), math.random(4, 8)
-        local peer <close> = connect { seed = seed, strength = strength }
-        peer:send(HELLO, ("AI_GAME %d %d\r\n"):format(columns, rows)):expect(BEGUN)
-        local judge = referee.new(columns, rows)
-        for _ = 1, MOVES_MAX do
-            local action = math.random(3) == 1 and "POP" or "DROP"
-            local column = math.random(-1, columns + 2)
-            peer:send(("%s %d\r\n"):format(action, column))
-            if judge:is_legal("RED", action, column) then
-                local winner = watch_answer(peer, judge, action, column)
-                if winner then
-                    counts[winner] = (counts[winner] or 0) + 1
-                    return
-                end
-            else
-                counts.INVALID = (counts.INVALID or 0) + 1
+    -- Makes the moves until the game is over.
+    local function watch(strength, game, moves)
+        local peer <close> = connect { seed = game.seed, strength = strength }
+        peer:send(HELLO, ("AI_GAME %d %d\r\n"):format(game.columns, game.rows)):expect(BEGUN)
+        local judge = referee.new(game.columns, game.rows)
+        for _, move in ipairs(moves) do
+            peer:send(("%s %d\r\n"):format(move.action, move.column))
+            if not judge:is_legal("RED", move.action, move.column) then
                 peer:expect "INVALID\r\nREADY\r\n"
+            elseif watch_answer(peer, judge, move.action, move.column) then
+                return
             end
         end
     end
 
-    for _, strength in ipairs { "full", "random" } do
-        it("the server keeps to the rules: " .. strength, function()
-            local counts = {}
-            for seed = 1, 60 do
-                math.randomseed(seed)
-                local ok, err = pcall(watch, seed, strength, counts)
-                if not ok then
-                    log(("the game of seed %d"):format(seed))
-                    error(err, 0)
-                end
-            end
-            assert.is_true(counts.YELLOW > 10 and counts.INVALID > 100)
-            assert.is_true(strength == "full" or counts.RED > 10)
-        end)
+    local size = gen.record { columns = gen.integer(4, 9), rows = gen.integer(4, 8), seed = gen.integer(0, 99) }
+    local move = gen.record {
+        action = gen.frequency { { 3, gen.constant "DROP" }, { 1, gen.constant "POP" } },
+        column = gen.integer(-1, 11),
+    }
+    for strength, runs in pairs { full = 50, random = 300 } do
+        property("the server keeps to the rules: " .. strength, { runs = runs }, size, gen.list(move, 1, 150),
+            function(game, moves)
+                watch(strength, game, moves)
+            end)
     end
 end)
