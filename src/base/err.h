@@ -14,6 +14,8 @@
     X(ETIMEOUT, "timeout", "timeout")                                                    \
     X(EEOF, "eof", "the peer has finished sending")                                      \
     X(ELIMIT, "limit", "a limit was reached")                                            \
+    X(ETLS, "tls", "TLS failed")                                                         \
+    X(ETLSCUT, "tls", "the connection was cut: it ended without TLS's close_notify")     \
     X(EMISMATCH, "mismatch", "an expectation did not hold")                              \
     X(ECANCELLED, "cancelled", "the task was cancelled")
 

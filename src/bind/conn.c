@@ -14,6 +14,7 @@
 #include "bind/expect.h"
 #include "bind/fault.h"
 #include "bind/task.h"
+#include "bind/tls.h"
 
 #define SEND_PIECES 16
 #define SEND_PIECE_MAX ((size_t)1 << 30)
@@ -47,7 +48,7 @@ const char *el_conn_push_address(lua_State *L, struct el_lconn *lc)
     if (lc->peer.sin6_family == 0)
         return lua_pushliteral(L, "tcp://?");
     el_address_of_socket((struct sockaddr *)&lc->peer, text, sizeof(text));
-    return lua_pushfstring(L, "tcp://%s", text);
+    return lua_pushfstring(L, "%s://%s", lc->session != NULL ? "tls" : "tcp", text);
 }
 
 /* [-0, +1] Pushes a message of its own, or nil for the code's text. */
@@ -67,6 +68,8 @@ const char *el_conn_push_message(lua_State *L, struct el_lconn *lc, const char *
     case EL_EBUSY:
         return lua_pushfstring(L, "another task already waits in this connection's %s",
                                op);
+    case EL_ETLS:
+        return el_tls_push_why(L, lc->conn != NULL ? lc->conn->stream : lc->stream);
     default:
         lua_pushnil(L);
         return NULL;
@@ -109,11 +112,12 @@ static void close_owned(struct el_owned *o)
     if (lc->stream != NULL)
         lc->stream->ops->close(lc->stream, false);
     lc->stream = NULL;
+    el_tls_closed(lc);
 }
 
 struct el_lconn *el_conn_create(lua_State *L, struct el_ctx *ctx)
 {
-    struct el_lconn *lc = lua_newuserdatauv(L, sizeof(*lc), 1);
+    struct el_lconn *lc = lua_newuserdatauv(L, sizeof(*lc), 2);
     memset(lc, 0, sizeof(*lc));
     lc->kind = &kind;
     lc->ctx = ctx;
@@ -149,9 +153,13 @@ int el_conn_attach(struct el_lconn *lc, struct el_stream *stream, const char *na
         if (address == NULL && lc->peer.sin6_family != 0)
             el_address_of_socket((struct sockaddr *)&lc->peer, text + 6,
                                  sizeof(text) - 6);
+        if (el_tls_of(stream) != NULL)
+            memcpy(text, "tls", 3);
         el_transcript_set_address(t, address != NULL ? address : text);
     }
     int err = el_conn_new(&lc->ctx->loop, stream, lc->max_buffer, t, &lc->conn);
+    if (err == 0)
+        err = el_tls_note(lc);
     if (err != 0)
         return err;
     el_scope_record(&lc->ctx->sched, t);
@@ -171,6 +179,7 @@ static int conn_gc(lua_State *L)
     lc->conn = NULL;
     free(lc->detail);
     lc->detail = NULL;
+    el_tls_fini(lc);
     el_expect_free(lc->expectation);
     lc->expectation = NULL;
     return 0;
@@ -191,6 +200,7 @@ static int conn_reset(lua_State *L)
     el_scope_disown(&lc->owned);
     if (lc->conn != NULL)
         el_conn_close(lc->conn, true);
+    el_tls_closed(lc);
     lua_settop(L, 1);
     return 1;
 }
@@ -384,7 +394,7 @@ static int send_from(lua_State *L, struct el_lconn *lc, struct el_wait *w,
 {
     struct el_conn *c = lc->conn;
     advance(L, &at, 0);
-    while (at.arg <= at.last) {
+    while (at.arg <= at.last || el_conn_holds(c)) {
         uv_buf_t bufs[SEND_PIECES];
         size_t taken;
         unsigned n = gather(L, at, bufs);
@@ -395,7 +405,7 @@ static int send_from(lua_State *L, struct el_lconn *lc, struct el_wait *w,
             el_conn_raise(L, lc, "send", err);
         }
         advance(L, &at, taken);
-        if (taken > 0)
+        if (taken > 0 || (n == 0 && !el_conn_holds(c)))
             continue;
         w = stand_in_line(L, lc, w);
         if (w->task != NULL) {
@@ -475,14 +485,8 @@ static int conn_unread(lua_State *L)
     return 1;
 }
 
-static int conn_starttls(lua_State *L)
-{
-    el_conn_check(L, "starttls");
-    el_fault_usage(L, "starttls", "TLS is not available in this version");
-}
-
 /* Fields that are no methods stand among these as marks. */
-static const char field_peer, field_local_address;
+static const char field_peer, field_local_address, field_tls;
 
 /* Each method call comes by here: nothing more than a look-up where it is one. A metamethod is
  * called with two arguments, so the key is on top. */
@@ -493,6 +497,10 @@ static int conn_index(lua_State *L)
     struct el_lconn *lc = to_conn(L);
     if (lc == NULL)
         return 0;
+    if (lua_touserdata(L, -1) == &field_tls) {
+        el_tls_push(L, lc);
+        return 1;
+    }
     struct sockaddr_in6 *sa = lua_touserdata(L, -1) == &field_peer ? &lc->peer
                                                                    : &lc->local;
     if (sa->sin6_family != 0)
@@ -520,7 +528,7 @@ static int conn_tostring(lua_State *L)
 static const luaL_Reg methods[] = {
     {"send", el_conn_send},  {"recv", conn_recv},         {"close", conn_close},
     {"reset", conn_reset},   {"shutdown", conn_shutdown}, {"timeout", conn_timeout},
-    {"unread", conn_unread}, {"starttls", conn_starttls}, {NULL, NULL},
+    {"unread", conn_unread}, {"starttls", el_tls_starttls}, {NULL, NULL},
 };
 
 static const luaL_Reg metamethods[] = {
@@ -541,6 +549,7 @@ void el_conn_register(lua_State *L, struct el_ctx *ctx)
     luaL_setfuncs(L, el_expect_methods, 0);
     set_field(L, "peer", &field_peer);
     set_field(L, "local_address", &field_local_address);
+    set_field(L, "tls", &field_tls);
     lua_pushcclosure(L, conn_index, 1);
     lua_setfield(L, -2, "__index");
     lua_pop(L, 1);

@@ -18,15 +18,24 @@
 #define EL_CONN_UV_ADDRESS                                                               \
     1 /* canonical text of whom it was connected to; nil: accepted */
 
+#define EL_CONN_UV_TLS 2 /* conn.tls, once it has been asked for */
+
 struct el_expectation;
+struct el_tls;
+struct el_tls_session;
 
 struct el_lconn {
     const void *kind; /* tells it from every other userdata: see el_conn_check */
     struct el_ctx *ctx;
     struct el_conn *conn;               /* NULL until connected */
     struct el_dial *dial;               /* while connecting */
+    uint64_t dial_deadline_ns;
     struct el_stream *stream;           /* dialled, not attached yet */
+    bool secured;                       /* that speaks TLS */
     char *detail;                       /* what the dial had to say of its failure */
+    struct el_tls *handshake;           /* prepared, not begun */
+    struct el_tls_session *session;     /* what a handshake has agreed on */
+    struct el_wait *upgrade;            /* a starttls that waits */
     struct el_expectation *expectation; /* made by the first that needs one */
     struct el_owned owned;
     double timeout_s;

@@ -9,6 +9,7 @@
 #include "bind/args.h"
 #include "bind/conn.h"
 #include "bind/fault.h"
+#include "bind/tls.h"
 
 static const char *const option_names[] = {
     "timeout", "tls", "bind", "nodelay", "family", "max_buffer", "name", NULL,
@@ -72,15 +73,26 @@ void el_conn_options(lua_State *L, int arg, const char *op, struct el_lconn *lc,
     lua_pop(L, 2);
     if (el_args_option(L, arg, "bind") != LUA_TNIL)
         bind_option(L, op, dial, bind);
-    if (el_args_option(L, arg, "tls") != LUA_TNIL && lua_toboolean(L, -1))
-        el_fault_usage(L, op, "TLS is not available in this version");
     if (el_args_option(L, arg, "name") != LUA_TNIL && lua_type(L, -1) != LUA_TSTRING)
         el_fault_argument(L, op, lua_gettop(L), "string as option 'name'");
-    lua_pop(L, 3);
+    lua_pop(L, 2);
 }
 
 /* What connect keeps at index 1 while it waits: the connection; 2 its address, 3 its
  * name or nil. */
+static void on_secured(void *arg, int status)
+{
+    struct el_wait *w = arg;
+    struct el_lconn *lc = w->source;
+    if (status != 0) {
+        const char *why = lc->stream->ops->why(lc->stream);
+        lc->detail = why != NULL ? strdup(why) : NULL;
+        lc->stream->ops->close(lc->stream, false);
+        lc->stream = NULL;
+    }
+    el_sched_wake(w, status);
+}
+
 static void on_dialled(void *arg, int status, const char *detail,
                        struct el_stream *stream)
 {
@@ -91,6 +103,13 @@ static void on_dialled(void *arg, int status, const char *detail,
         lc->detail = strdup(detail);
     else
         lc->stream = stream;
+    if (status == 0 && lc->handshake != NULL) {
+        struct el_tls *t = lc->handshake;
+        lc->handshake = NULL;
+        lc->secured = true;
+        lc->stream = el_tls_start(t, stream, lc->dial_deadline_ns, on_secured, w);
+        return;
+    }
     el_sched_wake(w, status);
 }
 
@@ -100,6 +119,9 @@ static void withdraw_dial(struct el_wait *w)
     if (lc->dial != NULL)
         el_dial_cancel(lc->dial);
     lc->dial = NULL;
+    if (lc->stream != NULL)
+        lc->stream->ops->close(lc->stream, false);
+    lc->stream = NULL;
 }
 
 static int connect_failed(lua_State *L, struct el_lconn *lc, int err)
@@ -110,9 +132,11 @@ static int connect_failed(lua_State *L, struct el_lconn *lc, int err)
     const char *text = el_conn_push_message(L, lc, "connect", err);
     if (text == NULL)
         text = el_err_text(err);
-    if (lc->detail == NULL)
+    if (lc->secured && err != EL_ETLS)
+        f.message = lua_pushfstring(L, "%s, in the TLS handshake", text);
+    else if (lc->detail == NULL)
         f.message = text;
-    else if (err == EL_ERESOLVE)
+    else if (err == EL_ERESOLVE || err == EL_ETLS)
         f.message = lua_pushstring(L, lc->detail);
     else if (strchr(lc->detail, ',') != NULL || strstr(f.address, lc->detail) == NULL)
         f.message = lua_pushfstring(L, "%s (tried %s)", text, lc->detail);
@@ -148,18 +172,24 @@ int el_conn_connect(lua_State *L)
     int next;
     lua_settop(L, 3);
     el_address_check(L, 1, "connect", false, &address, &next);
-    if (address.scheme != EL_TCP)
+    if (address.scheme != EL_TCP && address.scheme != EL_TLS)
         el_fault_usage(L, "connect", "%s addresses are not available in this version",
                        el_address_scheme_name(address.scheme));
     struct el_lconn *lc = el_conn_create(L, ctx);
     lua_pushvalue(L, 4);
     lua_setiuservalue(L, 5, EL_CONN_UV_ADDRESS);
     el_conn_options(L, next, "connect", lc, &dial, &bind);
+    if (el_tls_wanted(L, next, "connect", address.scheme)) {
+        lua_pushlstring(L, address.host, address.host_len);
+        el_args_option(L, next, "tls");
+        el_tls_prepare(L, lc, lua_gettop(L), "connect", lua_tostring(L, -2), false);
+        lua_pop(L, 2);
+    }
     el_args_option(L, next, "name");
     /* The view in `address` stays valid: its text stays at index 1 until the dial has begun,
      * which copies it. */
     struct el_wait *w = el_sched_begin_wait(L, &ctx->sched, "connect");
-    dial.deadline_ns = el_clock_deadline(lc->timeout_s);
+    dial.deadline_ns = lc->dial_deadline_ns = el_clock_deadline(lc->timeout_s);
     w->source = lc;
     w->withdraw = withdraw_dial;
     int err = el_dial_start(&ctx->loop, &address, &dial, on_dialled, w, &lc->dial);

@@ -26,6 +26,7 @@ static int ctx_gc(lua_State *L)
         return 0;
     ctx->sched.closing = true;
     el_loop_fini(&ctx->loop);
+    el_tls_context_forget(&ctx->tls);
     return 0;
 }
 

@@ -9,6 +9,7 @@
 
 #include "bind/sched.h"
 #include "net/loop.h"
+#include "net/tls_context.h"
 
 #define EL_DEFAULT_TIMEOUT_S 5.0
 #define EL_DEFAULT_MAX_BUFFER ((size_t)1 << 20)
@@ -16,6 +17,7 @@
 struct el_ctx {
     struct el_sched sched; /* first: a pointer to one is a pointer to the other */
     struct el_loop loop;
+    struct el_tls_cache tls;
     double timeout_s; /* of a wait on a connection, unless the script says otherwise */
 };
 

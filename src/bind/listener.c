@@ -10,9 +10,11 @@
 #include "bind/args.h"
 #include "bind/conn.h"
 #include "bind/fault.h"
+#include "bind/tls.h"
 #include "net/listener.h"
 #include "net/resolve.h"
 #include "net/timer.h"
+#include "net/tls_accept.h"
 
 #define LISTENER_NAME "echolot.listener"
 
@@ -26,6 +28,9 @@ struct llistener {
     struct el_owned owned;
     struct el_lconn defaults; /* what accepted connections begin with */
     bool nodelay;
+    struct el_tls_context *context; /* of TLS; NULL: none is spoken */
+    struct el_tls_accept tls;
+    bool is_tls;
     struct sockaddr_storage address;
     bool open;
 };
@@ -38,6 +43,17 @@ static struct llistener *check_listener(lua_State *L, const char *op)
     return ll;
 }
 
+/* [-0, +1] What became of the clients that did not get through the handshake. */
+static const char *push_failed_clients(lua_State *L, struct llistener *ll)
+{
+    const char *limit = el_conn_push_message(L, &ll->defaults, "accept", EL_ETIMEOUT);
+    unsigned n = ll->tls.failures;
+    ll->tls.failures = 0;
+    return lua_pushfstring(L, "%s: %d client%s failed in the TLS handshake, the last of them, %s: %s",
+                           limit, (int)n, n == 1 ? "" : "s", ll->tls.failed_address,
+                           ll->tls.failed_why);
+}
+
 static int raise_listener(lua_State *L, struct llistener *ll, const char *op, int err)
 {
     struct el_fault f = {.code = err, .op = op};
@@ -48,6 +64,8 @@ static int raise_listener(lua_State *L, struct llistener *ll, const char *op, in
         f.message = "the listener is closed";
     else if (err == EL_ETIMEOUT)
         f.message = el_conn_push_message(L, &ll->defaults, op, err);
+    else if (err == EL_ETLS)
+        f.message = push_failed_clients(L, ll);
     el_fault_raise(L, &f);
 }
 
@@ -61,6 +79,9 @@ static void close_owned(struct el_owned *o)
     ll->open = false;
     el_timer_free(ll->timer);
     ll->timer = NULL;
+    el_tls_accept_close(&ll->tls);
+    el_tls_context_unref(ll->context);
+    ll->context = NULL;
     el_listener_close(&ll->listener);
 }
 
@@ -84,6 +105,9 @@ static int listen_now(lua_State *L, struct llistener *ll)
     if (err != 0)
         raise_listener(L, ll, "listen", err);
     ll->open = true;
+    if (ll->context != NULL)
+        el_tls_accept_init(&ll->tls, &ll->listener, el_tls_context_ref(ll->context),
+                           ll->defaults.timeout_s);
     el_scope_own(&ll->ctx->sched, &ll->owned, close_owned);
     lua_settop(L, 1);
     return 1;
@@ -131,7 +155,7 @@ static int listener_listen(lua_State *L)
     int next;
     lua_settop(L, 3);
     el_address_check(L, 1, "listen", true, &address, &next);
-    if (address.scheme != EL_TCP)
+    if (address.scheme != EL_TCP && address.scheme != EL_TLS)
         el_fault_usage(L, "listen", "%s addresses are not available in this version",
                        el_address_scheme_name(address.scheme));
     struct llistener *ll = lua_newuserdatauv(L, sizeof(*ll), 1);
@@ -144,6 +168,12 @@ static int listener_listen(lua_State *L)
     lua_setiuservalue(L, 5, UV_ADDRESS);
     el_conn_options(L, next, "listen", &ll->defaults, &dial, &bind);
     ll->nodelay = dial.nodelay;
+    ll->is_tls = el_tls_wanted(L, next, "listen", address.scheme);
+    if (ll->is_tls) {
+        el_args_option(L, next, "tls");
+        ll->context = el_tls_context_of(L, ctx, lua_gettop(L), "listen", true);
+        lua_pop(L, 1);
+    }
     memcpy(host, address.host, address.host_len);
     host[address.host_len] = '\0';
     lua_replace(L, 1);
@@ -168,24 +198,43 @@ static void on_ready(void *arg)
     el_sched_wake(arg, 0);
 }
 
+/* Whose turn it is: clients come through the TLS handshake, or as they are. */
+static void set_ready(struct llistener *ll, struct el_wait *w)
+{
+    if (ll->context != NULL) {
+        ll->tls.arg = w;
+        ll->tls.ready = w != NULL ? on_ready : NULL;
+    } else {
+        ll->listener.arg = w;
+        ll->listener.ready = w != NULL ? on_ready : NULL;
+    }
+}
+
+static struct el_wait *who_waits(const struct llistener *ll)
+{
+    if (ll->context != NULL)
+        return ll->tls.ready != NULL ? ll->tls.arg : NULL;
+    return ll->listener.ready != NULL ? ll->listener.arg : NULL;
+}
+
 static void on_timer(void *arg)
 {
     struct llistener *ll = arg;
-    struct el_wait *w = ll->listener.ready != NULL ? ll->listener.arg : NULL;
+    struct el_wait *w = who_waits(ll);
     if (w == NULL || w->await.deadline_ns == 0) /* an earlier accept's limit */
         return;
     if (el_clock_ns() < w->await.deadline_ns) {
         el_timer_start(ll->timer, w->await.deadline_ns);
         return;
     }
-    ll->listener.ready = NULL;
+    set_ready(ll, NULL);
     el_sched_wake(w, EL_ETIMEOUT);
 }
 
 static void withdraw_accept(struct el_wait *w)
 {
     struct llistener *ll = w->source;
-    ll->listener.ready = NULL;
+    set_ready(ll, NULL);
 }
 
 /* [-0, +1, raises] Pushes the connection for a client that is there; 0 if there is none. */
@@ -195,7 +244,8 @@ static int accept_now(lua_State *L, struct llistener *ll)
     struct el_lconn *lc = el_conn_create(L, ll->ctx);
     lc->timeout_s = ll->defaults.timeout_s;
     lc->max_buffer = ll->defaults.max_buffer;
-    int err = el_listener_accept(&ll->listener, &stream);
+    int err = ll->context != NULL ? el_tls_accept_next(&ll->tls, &stream)
+                                  : el_listener_accept(&ll->listener, &stream);
     if (err == -EAGAIN) {
         lua_pop(L, 1);
         return 0;
@@ -209,7 +259,7 @@ static int accept_now(lua_State *L, struct llistener *ll)
 
 static int accept_wait(lua_State *L, struct llistener *ll)
 {
-    if (ll->listener.ready != NULL)
+    if (who_waits(ll) != NULL)
         raise_listener(L, ll, "accept", EL_EBUSY);
     struct el_wait *w = el_sched_begin_wait(L, &ll->ctx->sched, "accept");
     w->source = ll;
@@ -222,8 +272,7 @@ static int accept_wait(lua_State *L, struct llistener *ll)
             raise_listener(L, ll, "accept", -ENOMEM);
         el_timer_start(ll->timer, w->await.deadline_ns);
     }
-    ll->listener.arg = w;
-    ll->listener.ready = on_ready;
+    set_ready(ll, w);
     return el_sched_yield(L, w, accept_rest);
 }
 
@@ -233,7 +282,9 @@ static int accept_rest(lua_State *L, int status, lua_KContext ctx)
     struct llistener *ll = lua_touserdata(L, 1);
     (void)status;
     if (w->status != 0)
-        raise_listener(L, ll, "accept", w->status);
+        raise_listener(L, ll, "accept",
+                       w->status == EL_ETIMEOUT && ll->tls.failures > 0 ? EL_ETLS
+                                                                        : w->status);
     return accept_now(L, ll) ? 1 : accept_wait(L, ll);
 }
 
@@ -263,6 +314,10 @@ static int listener_index(lua_State *L)
     char host[INET6_ADDRSTRLEN];
     if (strcmp(key, "address") == 0) {
         el_address_push_socket(L, (struct sockaddr *)&ll->address);
+        if (ll->is_tls) {
+            lua_pushliteral(L, "tls");
+            lua_setfield(L, -2, "scheme");
+        }
     } else if (strcmp(key, "port") == 0) {
         lua_pushinteger(L, el_address_socket_parts((struct sockaddr *)&ll->address, host,
                                                    sizeof(host)));
@@ -286,7 +341,7 @@ static int listener_tostring(lua_State *L)
     struct llistener *ll = check_listener(L, "tostring");
     char text[EL_ADDRESS_TEXT_MAX];
     el_address_of_socket((struct sockaddr *)&ll->address, text, sizeof(text));
-    lua_pushfstring(L, "listener (tcp://%s%s)", text, ll->open ? "" : ", closed");
+    lua_pushfstring(L, "listener (%s://%s%s)", ll->is_tls ? "tls" : "tcp", text, ll->open ? "" : ", closed");
     return 1;
 }
 

@@ -250,7 +250,7 @@ static void push_event(const struct el_transcript_event *e, void *arg)
     static const char *const names[] = {
         [EL_DIR_SEND] = "send",      [EL_DIR_RECV] = "recv",   [EL_DIR_OPEN] = "open",
         [EL_DIR_EOF] = "eof",        [EL_DIR_CLOSE] = "close", [EL_DIR_RESET] = "reset",
-        [EL_DIR_SHUTDOWN] = "close",
+        [EL_DIR_SHUTDOWN] = "close", [EL_DIR_TLS] = "tls",
     };
     struct reader *r = arg;
     lua_State *L = r->L;

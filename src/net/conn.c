@@ -431,6 +431,43 @@ int el_conn_shutdown(struct el_conn *c)
     return 0;
 }
 
+/* --- a filter upon the carrier ---------------------------------------------------------- */
+
+static const struct el_stream_events events;
+
+int el_conn_release_stream(struct el_conn *c, struct el_stream **out)
+{
+    if (c->stream == NULL)
+        return EL_ECLOSED;
+    if (c->reader != NULL || c->writers != NULL || c->rx.len > 0)
+        return EL_EBUSY;
+    if (c->tx_end != 0 || c->rx_end != 0)
+        return c->tx_end != 0 ? c->tx_end : c->rx_end;
+    reading_stop(c);
+    *out = c->stream;
+    return 0;
+}
+
+void el_conn_renew_stream(struct el_conn *c, struct el_stream *stream)
+{
+    c->stream = stream;
+    el_stream_own(stream, &events, c);
+    reading_start(c);
+}
+
+void el_conn_fail(struct el_conn *c, int err)
+{
+    c->tx_end = err;
+    if (c->rx_end == 0)
+        c->rx_end = err;
+    reading_stop(c);
+}
+
+void el_conn_note_tls(struct el_conn *c, const char *text)
+{
+    note(c, EL_DIR_TLS, text, strlen(text));
+}
+
 /* --- life ------------------------------------------------------------------------------------- */
 
 static void unref(struct el_conn *c)

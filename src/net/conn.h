@@ -120,6 +120,25 @@ void el_conn_writer_leave(struct el_conn *c, struct el_await *a);
 /* Withdraws a reader; done is not called. Harmless when it is not waiting. */
 void el_conn_reader_leave(struct el_conn *c, struct el_await *a);
 
+/* Whether bytes that a send has handed over still wait in the carrier for room. */
+static inline bool el_conn_holds(const struct el_conn *c)
+{
+    return c->stream != NULL && c->stream->ops->held != NULL &&
+           c->stream->ops->held(c->stream) > 0;
+}
+
+/* Takes the carrier out, to put a filter upon it: nobody waits and nothing is unread, or else
+ * EL_EBUSY, EL_ECLOSED or what has ended a half. Its reading stops. */
+int el_conn_release_stream(struct el_conn *c, struct el_stream **out)
+    __attribute__((warn_unused_result));
+
+/* Puts in the filter. Where it fails later, el_conn_fail tells both halves. */
+void el_conn_renew_stream(struct el_conn *c, struct el_stream *stream);
+void el_conn_fail(struct el_conn *c, int err);
+
+/* Notes in the transcript what a handshake of TLS has agreed on. */
+void el_conn_note_tls(struct el_conn *c, const char *text);
+
 /* Ends our sending half (FIN). 0, EL_ECLOSED, EL_EBUSY while writers wait, or a negative
  * errno. Harmless when done already. */
 int el_conn_shutdown(struct el_conn *c) __attribute__((warn_unused_result));

@@ -35,6 +35,8 @@ struct el_stream_ops {
     ssize_t (*try_write)(struct el_stream *s, const uv_buf_t *bufs, unsigned n);
     /* Whether `writable` shall be called. 0 or a negative errno. */
     int (*want_write)(struct el_stream *s, bool wanted);
+    /* Bytes that were taken, and wait in a buffer of its own for room. NULL: it has none. */
+    size_t (*held)(struct el_stream *s);
     /* Ends our sending half. 0 or a negative errno. */
     int (*shutdown)(struct el_stream *s);
     /* Ends it, with an RST where `reset` and the carrier knows one. */
@@ -42,6 +44,8 @@ struct el_stream_ops {
     /* 0 or a negative errno. */
     int (*local_address)(struct el_stream *s, struct sockaddr_storage *out);
     int (*peer_address)(struct el_stream *s, struct sockaddr_storage *out);
+    /* Says more than the code of what ended it, or NULL. NULL: codes say it all. */
+    const char *(*why)(struct el_stream *s);
 };
 
 struct el_stream {

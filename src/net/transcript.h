@@ -24,6 +24,7 @@ enum el_direction {
     EL_DIR_CLOSE,
     EL_DIR_RESET,
     EL_DIR_SHUTDOWN,
+    EL_DIR_TLS, /* its data: what the handshake agreed on */
 };
 
 struct el_transcript;
