@@ -526,8 +526,8 @@ static int conn_tostring(lua_State *L)
 }
 
 static const luaL_Reg methods[] = {
-    {"send", el_conn_send},  {"recv", conn_recv},         {"close", conn_close},
-    {"reset", conn_reset},   {"shutdown", conn_shutdown}, {"timeout", conn_timeout},
+    {"send", el_conn_send},  {"recv", conn_recv},           {"close", conn_close},
+    {"reset", conn_reset},   {"shutdown", conn_shutdown},   {"timeout", conn_timeout},
     {"unread", conn_unread}, {"starttls", el_tls_starttls}, {NULL, NULL},
 };
 

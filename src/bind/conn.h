@@ -27,8 +27,8 @@ struct el_tls_session;
 struct el_lconn {
     const void *kind; /* tells it from every other userdata: see el_conn_check */
     struct el_ctx *ctx;
-    struct el_conn *conn;               /* NULL until connected */
-    struct el_dial *dial;               /* while connecting */
+    struct el_conn *conn; /* NULL until connected */
+    struct el_dial *dial; /* while connecting */
     uint64_t dial_deadline_ns;
     struct el_stream *stream;           /* dialled, not attached yet */
     bool secured;                       /* that speaks TLS */

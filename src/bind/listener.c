@@ -49,9 +49,9 @@ static const char *push_failed_clients(lua_State *L, struct llistener *ll)
     const char *limit = el_conn_push_message(L, &ll->defaults, "accept", EL_ETIMEOUT);
     unsigned n = ll->tls.failures;
     ll->tls.failures = 0;
-    return lua_pushfstring(L, "%s: %d client%s failed in the TLS handshake, the last of them, %s: %s",
-                           limit, (int)n, n == 1 ? "" : "s", ll->tls.failed_address,
-                           ll->tls.failed_why);
+    return lua_pushfstring(
+        L, "%s: %d client%s failed in the TLS handshake, the last of them, %s: %s", limit,
+        (int)n, n == 1 ? "" : "s", ll->tls.failed_address, ll->tls.failed_why);
 }
 
 static int raise_listener(lua_State *L, struct llistener *ll, const char *op, int err)
@@ -341,7 +341,8 @@ static int listener_tostring(lua_State *L)
     struct llistener *ll = check_listener(L, "tostring");
     char text[EL_ADDRESS_TEXT_MAX];
     el_address_of_socket((struct sockaddr *)&ll->address, text, sizeof(text));
-    lua_pushfstring(L, "listener (%s://%s%s)", ll->is_tls ? "tls" : "tcp", text, ll->open ? "" : ", closed");
+    lua_pushfstring(L, "listener (%s://%s%s)", ll->is_tls ? "tls" : "tcp", text,
+                    ll->open ? "" : ", closed");
     return 1;
 }
 

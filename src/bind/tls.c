@@ -17,8 +17,8 @@
 #define ALPN_MAX 255 /* one name, as it stands on the wire */
 
 static const char *const option_names[] = {
-    "verify", "ca", "certificate", "key", "sni", "alpn",
-    "min_version", "max_version", "ciphers", NULL,
+    "verify", "ca",          "certificate", "key",     "sni",
+    "alpn",   "min_version", "max_version", "ciphers", NULL,
 };
 
 /* --- options ------------------------------------------------------------------------------- */
@@ -67,8 +67,8 @@ static int version_option(lua_State *L, int index, const char *op, const char *n
     const char *p = strncmp(text, "TLS", 3) == 0 ? text + 3 : text;
     p += p > text && *p == 'v';
     if (p[0] != '1' || p[1] != '.' || p[2] < '0' || p[2] > '3' || p[3] != '\0')
-        el_fault_usage(L, op,
-                       "option '%s' of tls is \"1.0\", \"1.1\", \"1.2\" or \"1.3\"", name);
+        el_fault_usage(
+            L, op, "option '%s' of tls is \"1.0\", \"1.1\", \"1.2\" or \"1.3\"", name);
     return versions[p[2] - '0'];
 }
 
@@ -130,8 +130,9 @@ static void read_options(lua_State *L, int index, const char *op,
     alpn_option(L, index, op, o);
     o->verify = verify_option(L, index, op, !o->server || o->ca != NULL);
     if (o->server && o->certificate == NULL)
-        el_fault_usage(L, op, "a TLS server needs the options certificate and key: "
-                              "tls = {certificate =, key =}");
+        el_fault_usage(L, op,
+                       "a TLS server needs the options certificate and key: "
+                       "tls = {certificate =, key =}");
     if (o->key != NULL && o->certificate == NULL)
         el_fault_usage(L, op, "option 'key' of tls needs a certificate");
 }
@@ -191,11 +192,12 @@ void el_tls_prepare(lua_State *L, struct el_lconn *lc, int index, const char *op
     struct el_tls_context *context = el_tls_context_of(L, lc->ctx, index, op, server);
     if (!server && context->verify && name == NULL) {
         el_tls_context_unref(context);
-        el_fault_usage(L, op, "whom the certificate has to be for is not known: give it "
-                              "as tls = {sni = }, or verify = false");
+        el_fault_usage(L, op,
+                       "whom the certificate has to be for is not known: give it "
+                       "as tls = {sni = }, or verify = false");
     }
-    int err =
-        el_tls_new(&lc->ctx->loop, context, server ? NULL : name, sni, &lc->handshake);
+    int err = el_tls_new(&lc->ctx->loop, context, server ? NULL : name, sni,
+                         &lc->handshake);
     el_tls_context_unref(context);
     if (err != 0)
         el_conn_raise(L, lc, op, err);
@@ -273,8 +275,9 @@ void el_tls_push(lua_State *L, struct el_lconn *lc)
 
 const char *el_tls_push_why(lua_State *L, struct el_stream *stream)
 {
-    const char *why =
-        stream != NULL && stream->ops->why != NULL ? stream->ops->why(stream) : NULL;
+    const char *why = stream != NULL && stream->ops->why != NULL
+                          ? stream->ops->why(stream)
+                          : NULL;
     return lua_pushstring(L, why); /* nil for NULL */
 }
 

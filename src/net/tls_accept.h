@@ -24,7 +24,7 @@ struct el_tls_accept {
     struct el_tls_client *underway; /* the newest first */
     struct el_tls_client *through;  /* the oldest first */
     unsigned underway_count, through_count;
-    int failed; /* the listener's last error that nobody has been told */
+    int failed;        /* the listener's last error that nobody has been told */
     unsigned failures; /* of clients, since the last that was accepted */
     char failed_address[EL_ADDRESS_TEXT_MAX];
     char failed_why[EL_TLS_WHY_MAX];

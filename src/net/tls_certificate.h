@@ -23,7 +23,8 @@ struct el_tls_certificate {
     struct el_buf serial, sha256;  /* hex */
     struct el_buf pem;
     int64_t not_before, not_after; /* Unix seconds */
-    struct el_tls_name *names;     /* of hosts, addresses, mailboxes and URIs, in their order */
+    struct el_tls_name
+        *names; /* of hosts, addresses, mailboxes and URIs, in their order */
     size_t name_count;
 };
 

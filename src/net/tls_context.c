@@ -326,7 +326,8 @@ static void log_key(const SSL *ssl, const char *line)
     struct el_buf text = {0};
     (void)ssl;
     int fd = name != NULL
-                 ? open(name, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0600)
+                 ? open(name, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK,
+                        0600)
                  : -1;
     if (fd < 0)
         return;
@@ -345,8 +346,7 @@ static int configure(struct el_tls_context *c, const struct el_tls_options *o, c
 {
     SSL_CTX *ctx = c->ssl;
     SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE);
-    SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS |
-                              SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     (void)SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
     /* A client that closes without having read its tickets would reset the connection. */
     if (o->server)

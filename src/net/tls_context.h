@@ -27,7 +27,7 @@ struct el_tls_options {
     const char *alpn; /* as on the wire: each name behind a byte with its length */
     size_t alpn_len;
     int min_version, max_version; /* TLS1_2_VERSION and its like; 0: OpenSSL's own */
-    const char *ciphers; /* OpenSSL's names with colons between them, or NULL */
+    const char *ciphers;          /* OpenSSL's names with colons between them, or NULL */
 };
 
 struct el_tls_context {

@@ -79,7 +79,8 @@ static void say_common_name(struct el_buf *out, struct x509_st *x)
 static void say_names(struct el_buf *out, const struct el_tls_trouble *t)
 {
     struct el_tls_certificate c = {0};
-    say(out, "the certificate is not for ");
+    bool address = t->verify_error == X509_V_ERR_IP_ADDRESS_MISMATCH;
+    say(out, "the certificate is not for %s", address ? "the address " : "");
     quote(out, t->name, strlen(t->name));
     say(out, ", but for ");
     if (el_tls_certificate_read(t->certificate, &c) != 0)
@@ -89,6 +90,8 @@ static void say_names(struct el_buf *out, const struct el_tls_trouble *t)
     for (size_t i = 0; i < c.name_count && i < NAMES_SHOWN; i++) {
         say(out, "%s", i > 0 ? ", " : "");
         quote(out, c.names[i].text, c.names[i].len);
+        if (address && strcmp(c.names[i].text, t->name) == 0)
+            say(out, " as a host's name");
     }
     if (c.name_count > NAMES_SHOWN)
         say(out, " and %zu more", c.name_count - NAMES_SHOWN);

@@ -12,10 +12,10 @@ struct x509_st;
 #define EL_TLS_HEAD ((size_t)64)
 
 struct el_tls_trouble {
-    bool server;     /* we are */
-    bool handshake;  /* not done yet */
-    bool ended;      /* the peer has */
-    const char *name; /* whom the certificate should be for; NULL: nobody */
+    bool server;                 /* we are */
+    bool handshake;              /* not done yet */
+    bool ended;                  /* the peer has */
+    const char *name;            /* whom the certificate should be for; NULL: nobody */
     struct x509_st *certificate; /* that was not accepted, or NULL */
     int verify_error;            /* X509_V_ERR_*, or 0 */
     unsigned long reason;        /* the first of OpenSSL's errors, or 0 */
