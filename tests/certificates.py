@@ -1,8 +1,9 @@
 """Makes certificates with the openssl command: good ones, and one for each thing that can be wrong.
 
-    certificates.py FOLDER
+    certificates.py FOLDER [NAME...]
 
-writes them into FOLDER, all over one key: key.pem. `ca.pem` has issued those that do not say otherwise.
+writes all of them, or those that are named, into FOLDER, over one key: key.pem. `ca.pem` has issued those that do
+not say otherwise.
 """
 
 import pathlib
@@ -92,33 +93,46 @@ class Maker:
                 "-extfile", extra, "-extensions", "extra",
                 "-in", request, "-out", self.folder / f"{name}.pem")  # fmt: skip
 
-    def everything(self):
-        self.key("key.pem")
+    def leaf(self, name):
+        names, issuer, valid = LEAVES[name]
+        self.issue(name, issuer, valid,
+                   f"subjectAltName={names}" if names else "basicConstraints=CA:false")  # fmt: skip
+
+    def middle(self):
+        self.key("middle.key")
+        self.issue("middle", "ca", YEARS, "basicConstraints=critical,CA:true", "middle.key")
+
+    def rest(self):
+        """What is no certificate of an issuer's."""
         self.key("other_key.pem")
         openssl("ec", "-in", self.folder / "key.pem", "-aes128", "-passout", "pass:x",
                 "-out", self.folder / "encrypted_key.pem")  # fmt: skip
-        for name in ("ca", "stranger"):
-            self.root(name)
-        self.key("middle.key")
-        self.issue("middle", "ca", YEARS, "basicConstraints=critical,CA:true", "middle.key")
-        for name, (names, issuer, valid) in LEAVES.items():
-            self.issue(name, issuer, valid,
-                       f"subjectAltName={names}" if names else "basicConstraints=CA:false")
         openssl("req", "-x509", "-config", self.config, "-key", self.folder / "key.pem",
                 "-subj", "/O=Echolot/CN=self_signed", "-days", "3650",
                 "-addext", f"subjectAltName={LOCAL}",
                 "-out", self.folder / "self_signed.pem")  # fmt: skip
-        texts = [(self.folder / f"{n}.pem").read_text() for n in ("below_middle", "middle")]
+        texts = [(self.folder / f"{name}.pem").read_text() for name in ("below_middle", "middle")]
         (self.folder / "chain.pem").write_text("".join(texts), encoding="utf-8")
         (self.folder / "no_pem.pem").write_text("nothing of the kind\n", encoding="utf-8")
 
+    def make(self, names):
+        self.key("key.pem")
+        self.root("ca")
+        if not names:
+            self.root("stranger")
+            self.middle()
+        for name in names or LEAVES:
+            self.leaf(name)
+        if not names:
+            self.rest()
 
-def make(folder):
+
+def make(folder, *names):
     """Fills the folder, which exists; gives it back as a path."""
     maker = Maker(folder)
-    maker.everything()
+    maker.make(names)
     return maker.folder
 
 
 if __name__ == "__main__":
-    make(sys.argv[1])
+    make(*sys.argv[1:])

@@ -428,13 +428,15 @@ static int conn_expect_any(lua_State *L)
 /* --- ends -------------------------------------------------------------------------------- */
 
 /* What a connection without unread bytes has come to: 1 it is what `wanted` (EL_EEOF,
- * -ECONNRESET; 0: silence) says, 0 nothing yet, EL_EMISMATCH. */
+ * -ECONNRESET; 0: silence) says, 0 nothing yet, EL_EMISMATCH, or TLS's trouble. */
 static int end_state(const struct el_conn *c, int wanted)
 {
     if (c->rx.len > 0)
         return EL_EMISMATCH;
     if (c->rx_end == 0)
         return 0;
+    if (c->rx_end == EL_ETLS || c->rx_end == EL_ETLSCUT) /* no end that one could await */
+        return c->rx_end;
     return wanted != 0 && c->rx_end == wanted ? 1 : EL_EMISMATCH;
 }
 

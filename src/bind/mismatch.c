@@ -86,7 +86,8 @@ static void set_connection(lua_State *L, struct el_lconn *lc)
     lua_pushboolean(L, !el_conn_ended(c));
     lua_setfield(L, -2, "more");
     if (el_conn_ended(c))
-        set_text(L, "ended", c->rx_end == EL_EEOF ? "eof" : "reset");
+        set_text(L, "ended",
+                 strcmp(el_err_kind(c->rx_end), "reset") == 0 ? "reset" : "eof");
     el_scope_push_events(L, c->transcript, 1);
     lua_setfield(L, -2, "transcript");
 }

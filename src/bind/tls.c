@@ -121,6 +121,8 @@ static void read_options(lua_State *L, int index, const char *op,
              !(lua_type(L, index) == LUA_TBOOLEAN && lua_toboolean(L, index)))
         el_fault_usage(L, op, "option 'tls' is true, false or a table, not a %s",
                        luaL_typename(L, index));
+    if (el_args_option(L, index, "sni") != LUA_TNIL && o->server)
+        el_fault_usage(L, op, "option 'sni' of tls is a client's");
     o->ca = text_option(L, index, op, "ca");
     o->certificate = text_option(L, index, op, "certificate");
     o->key = text_option(L, index, op, "key");
@@ -180,8 +182,6 @@ void el_tls_prepare(lua_State *L, struct el_lconn *lc, int index, const char *op
     int top = lua_gettop(L);
     luaL_checkstack(L, 4, NULL);
     int type = el_args_option(L, index, "sni");
-    if (server && type != LUA_TNIL)
-        el_fault_usage(L, op, "option 'sni' of tls is a client's");
     bool silent = type == LUA_TBOOLEAN && !lua_toboolean(L, -1);
     if (type != LUA_TNIL && !silent)
         name = text_option(L, index, op, "sni");
@@ -364,12 +364,19 @@ int el_tls_starttls(lua_State *L)
     el_tls_free(lc->handshake); /* of a call that failed below */
     lc->handshake = NULL;
     el_tls_prepare(L, lc, 2, "starttls", host, server);
-    if (c->rx.len > 0)
+    /* A client that was quick has begun the handshake: that goes where it belongs. */
+    const char *came = c->rx.len > 0 ? el_buf_data(&c->rx) : "";
+    bool begun = server && *came == SSL3_RT_HANDSHAKE;
+    if (c->rx.len > 0 && !begun)
         el_conn_raise_text(L, lc, "starttls", EL_ETLS,
                            "plain text is unread: what came before the handshake must "
                            "not be taken for part of the protected conversation");
     struct el_wait *w = el_sched_begin_wait(L, &lc->ctx->sched, "starttls");
-    int err = el_conn_release_stream(c, &below);
+    int err = begun ? el_tls_feed(lc->handshake, came, c->rx.len) : 0;
+    if (err == 0 && c->reader == NULL)
+        el_conn_consume(c, c->rx.len);
+    if (err == 0)
+        err = el_conn_release_stream(c, &below);
     if (err != 0)
         el_conn_raise(L, lc, "starttls", err);
     w->source = lc;

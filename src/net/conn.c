@@ -171,6 +171,15 @@ static void on_alloc(void *owner, uv_buf_t *out)
                        (unsigned)(tail < room ? tail : room));
 }
 
+static void note_end(struct el_conn *c, int end)
+{
+    const char *why = c->stream->ops->why != NULL ? c->stream->ops->why(c->stream) : NULL;
+    if (end == EL_ETLS || end == EL_ETLSCUT)
+        el_conn_note_tls(c, why != NULL ? why : el_err_text(end));
+    else
+        note(c, end == EL_EEOF ? EL_DIR_EOF : EL_DIR_RESET, NULL, 0);
+}
+
 static void on_read(void *owner, ssize_t n)
 {
     struct el_conn *c = owner;
@@ -193,7 +202,7 @@ static void on_read(void *owner, ssize_t n)
     } else {
         c->rx_end = (int)n;
         reading_stop(c);
-        note(c, n == EL_EEOF ? EL_DIR_EOF : EL_DIR_RESET, NULL, 0);
+        note_end(c, (int)n);
     }
     c->in_read = true;
     ask_reader(c);

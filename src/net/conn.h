@@ -136,7 +136,7 @@ int el_conn_release_stream(struct el_conn *c, struct el_stream **out)
 void el_conn_renew_stream(struct el_conn *c, struct el_stream *stream);
 void el_conn_fail(struct el_conn *c, int err);
 
-/* Notes in the transcript what a handshake of TLS has agreed on. */
+/* Notes in the transcript what TLS has to say: what a handshake has agreed on, what failed. */
 void el_conn_note_tls(struct el_conn *c, const char *text);
 
 /* Ends our sending half (FIN). 0, EL_ECLOSED, EL_EBUSY while writers wait, or a negative

@@ -95,7 +95,8 @@ static void step(struct el_tls *t)
         return;
     }
     el_tls_engine_note(t, r);
-    if (t->rx_end == EL_ETLSCUT) { /* not in the middle of what was said, but before */
+    /* Not in the middle of what was said, but before; or what came first says enough. */
+    if (t->rx_end == EL_ETLSCUT || (t->rx_end < 0 && el_tls_engine_is_plain(t))) {
         el_tls_engine_explain(t, 0);
         t->rx_end = EL_ETLS;
     }
@@ -218,6 +219,12 @@ static void keep_rest(struct el_tls *t)
     t->in = el_buf_data(&t->rest);
 }
 
+static void note_head(struct el_tls *t, const char *data, size_t n)
+{
+    for (size_t i = 0; i < n && t->head_len < EL_TLS_HEAD; i++)
+        t->head[t->head_len++] = data[i];
+}
+
 static void on_read(void *owner, ssize_t n)
 {
     struct el_tls *t = owner;
@@ -226,8 +233,7 @@ static void on_read(void *owner, ssize_t n)
     if (n > 0) {
         t->in = chunk;
         t->in_len = (size_t)n;
-        for (ssize_t i = 0; i < n && t->head_len < EL_TLS_HEAD; i++)
-            t->head[t->head_len++] = chunk[i];
+        note_head(t, chunk, (size_t)n);
         if (t->lingering) {
             t->in_len = 0;
             t->lingered += (size_t)n;
@@ -498,6 +504,16 @@ void el_tls_free(struct el_tls *t)
 {
     if (t != NULL)
         destroy(t);
+}
+
+int el_tls_feed(struct el_tls *t, const char *data, size_t n)
+{
+    if (el_buf_append(&t->rest, data, n) != 0)
+        return -ENOMEM;
+    t->in = el_buf_data(&t->rest);
+    t->in_len = t->rest.len;
+    note_head(t, data, n);
+    return 0;
 }
 
 struct el_stream *el_tls_start(struct el_tls *t, struct el_stream *below,

@@ -29,6 +29,10 @@ int el_tls_new(struct el_loop *loop, struct el_tls_context *context, const char 
 /* Of one that has not been started. NULL is allowed. */
 void el_tls_free(struct el_tls *t);
 
+/* Gives a server what has come of the handshake already: it is copied. 0 or -ENOMEM. */
+int el_tls_feed(struct el_tls *t, const char *data, size_t n)
+    __attribute__((warn_unused_result));
+
 /* Takes over the stream `below` and begins. `deadline_ns` is monotonic; 0: none. */
 struct el_stream *el_tls_start(struct el_tls *t, struct el_stream *below,
                                uint64_t deadline_ns, el_tls_done_fn *done, void *arg);

@@ -13,6 +13,7 @@ struct el_tls_client {
     struct el_tls_accept *accept;
     struct el_stream *stream;
     struct el_tls_client *next, **link;
+    struct sockaddr_in6 address; /* either family; one that has gone cannot be asked */
 };
 
 static void on_client(void *arg);
@@ -42,19 +43,16 @@ static void wake(struct el_tls_accept *a)
 }
 
 /* Whoever waits hears of it when nobody else gets through. */
-static void note_failure(struct el_tls_accept *a, struct el_stream *s, int status)
+static void note_failure(struct el_tls_accept *a, struct el_tls_client *c, int status)
 {
-    struct sockaddr_storage sa;
-    const char *why = s->ops->why(s);
+    const char *why = c->stream->ops->why(c->stream);
     if (status == EL_ETIMEOUT)
         why = "the handshake did not end in time";
     a->failures++;
     (void)snprintf(a->failed_why, sizeof(a->failed_why), "%s",
                    why != NULL ? why : el_err_text(status));
-    a->failed_address[0] = '\0';
-    if (s->ops->peer_address(s, &sa) == 0)
-        el_address_of_socket((struct sockaddr *)&sa, a->failed_address,
-                             sizeof(a->failed_address));
+    el_address_of_socket((struct sockaddr *)&c->address, a->failed_address,
+                         sizeof(a->failed_address));
 }
 
 static void drop(struct el_tls_client *c)
@@ -71,7 +69,7 @@ static void on_done(void *arg, int status)
     struct el_tls_client *c = arg;
     struct el_tls_accept *a = c->accept;
     if (status != 0) {
-        note_failure(a, c->stream, status);
+        note_failure(a, c, status);
         drop(c);
         return;
     }
@@ -87,6 +85,7 @@ static void on_done(void *arg, int status)
 
 static void begin(struct el_tls_accept *a, struct el_stream *below)
 {
+    struct sockaddr_storage sa;
     struct el_tls *t = NULL;
     struct el_tls_client *c = calloc(1, sizeof(*c));
     if (c == NULL || el_tls_new(a->listener->loop, a->context, NULL, NULL, &t) != 0) {
@@ -101,6 +100,8 @@ static void begin(struct el_tls_accept *a, struct el_stream *below)
         drop(oldest);
     }
     c->accept = a;
+    if (below->ops->peer_address(below, &sa) == 0)
+        memcpy(&c->address, &sa, sizeof(c->address));
     insert(&a->underway, c);
     a->underway_count++;
     c->stream = el_tls_start(t, below, el_clock_deadline(a->limit_s), on_done, c);

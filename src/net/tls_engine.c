@@ -97,6 +97,11 @@ void el_tls_engine_explain(struct el_tls *t, unsigned long reason)
         t->why = el_tls_why_text(&trouble);
 }
 
+bool el_tls_engine_is_plain(const struct el_tls *t)
+{
+    return t->head_len > 0 && !el_tls_why_is_record(t->head, t->head_len);
+}
+
 /* What the owner is told when the stream below has ended, and OpenSSL wants more. */
 static int end_of_below(const struct el_tls *t)
 {

@@ -64,6 +64,9 @@ int el_tls_engine_init(struct el_tls *t, const char *name, const char *sni)
 /* Keeps in words what went wrong; `reason` is OpenSSL's, or 0. The first call counts. */
 void el_tls_engine_explain(struct el_tls *t, unsigned long reason);
 
+/* Whether what the peer said first is no TLS. */
+bool el_tls_engine_is_plain(const struct el_tls *t);
+
 /* After a call of OpenSSL's that gave `r` <= 0: notes what it wants, or what has ended. */
 void el_tls_engine_note(struct el_tls *t, int r);
 

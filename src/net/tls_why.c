@@ -188,11 +188,11 @@ static void say_alert(struct el_buf *out, int alert, bool server)
         say(out, ": %s", hint);
 }
 
-static bool looks_like_tls(const struct el_tls_trouble *t)
+bool el_tls_why_is_record(const char *head, size_t n)
 {
-    unsigned char type = (unsigned char)t->head[0];
+    unsigned char type = (unsigned char)head[0];
     return type >= SSL3_RT_CHANGE_CIPHER_SPEC && type <= SSL3_RT_APPLICATION_DATA &&
-           (t->head_len < 2 || t->head[1] == 3);
+           (n < 2 || head[1] == 3);
 }
 
 static void say_plain(struct el_buf *out, const struct el_tls_trouble *t)
@@ -248,7 +248,8 @@ char *el_tls_why_text(const struct el_tls_trouble *t)
     struct el_buf out = {0};
     if (t->handshake && t->echoed)
         say(&out, "the peer does not speak TLS: it sent our own bytes back");
-    else if (t->handshake && t->head_len > 0 && !looks_like_tls(t))
+    else if (t->handshake && t->head_len > 0 &&
+             !el_tls_why_is_record(t->head, t->head_len))
         say_plain(&out, t);
     else if (t->verify_error != X509_V_OK && t->certificate != NULL)
         say_verify(&out, t);

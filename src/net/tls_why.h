@@ -24,6 +24,9 @@ struct el_tls_trouble {
     bool echoed; /* that is what we had sent */
 };
 
+/* Whether these bytes begin as a record of TLS does; `n` > 0. */
+bool el_tls_why_is_record(const char *head, size_t n);
+
 /* A text for free(); NULL when memory is out. */
 char *el_tls_why_text(const struct el_tls_trouble *t);
 

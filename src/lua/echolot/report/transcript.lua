@@ -31,7 +31,7 @@ local USUAL_TIME = #"9999.9 ms"
 local NARROW, NARROWEST = 60, 28 -- columns below which names are short; below which data has lines of its own
 local SHOWN_UNREAD = 64
 
-local WORDS = { eof = "the peer has finished sending", tls = "TLS" }
+local WORDS = { eof = "the peer has finished sending" }
 
 -- Bytes ------------------------------------------------------------------------------------------------------------
 
@@ -223,6 +223,8 @@ local function word_of(event, width)
         return event.address and "connected to " .. inspect.escape(tostring(event.address)) or "connected"
     elseif event.half then
         return "finished sending"
+    elseif event.dir == "tls" then
+        return "TLS: " .. inspect.escape(event.data ~= nil and bytes_of(event.data) or "")
     elseif event.dir == "close" or event.dir == "reset" then
         return closed_text(event, width)
     end
