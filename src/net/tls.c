@@ -19,8 +19,7 @@
 /* An empty buffer keeps no more than this. */
 #define OUT_KEPT ((size_t)4096)
 
-/* A server that has sent its last alert takes in what still comes, for so long and so much:
- * closing with bytes unread would send an RST, which can overtake the alert. */
+/* How long, and how much, who lingers takes in. */
 #define LINGER_MS 1000
 #define LINGER_BYTES ((size_t)262144)
 
@@ -104,30 +103,6 @@ static void step(struct el_tls *t)
         fail(t, t->rx_end);
 }
 
-static void on_deadline(void *arg);
-
-/* Whether a server that has failed the handshake has to wait until its alert has been read. */
-static bool linger(struct el_tls *t)
-{
-    if (!t->context->server || t->rx_end != EL_ETLS || t->below_end != 0)
-        return false;
-    if (t->lingering)
-        return t->lingered < LINGER_BYTES;
-    if (t->deadline == NULL)
-        t->deadline = el_timer_new(t->loop, on_deadline, t);
-    if (t->deadline == NULL)
-        return false;
-    uint64_t last = el_clock_ns() + LINGER_MS * EL_NS_PER_MS;
-    if (t->deadline_ns == 0 || last < t->deadline_ns) {
-        t->deadline_ns = last;
-        el_timer_start(t->deadline, last);
-    }
-    t->in_len = 0;
-    t->lingering = t->fin = true;
-    t->blocked = false;
-    return true;
-}
-
 /* Tells how the handshake ended, once. */
 static void conclude(struct el_tls *t)
 {
@@ -185,8 +160,8 @@ static void pump(struct el_tls *t)
 {
     if (t->state == EL_TLS_HANDSHAKING)
         step(t);
-    bool over = t->state == EL_TLS_READY || (t->state == EL_TLS_FAILED && !linger(t));
-    if (over && t->done != NULL)
+    bool waits = t->lingering && t->below_end == 0 && t->lingered < LINGER_BYTES;
+    if (t->state != EL_TLS_HANDSHAKING && t->done != NULL && !waits)
         conclude(t);
     while (!t->closing && t->reading && !t->told && t->done == NULL) {
         if (!deliver(t))
@@ -541,6 +516,24 @@ struct el_stream *el_tls_start(struct el_tls *t, struct el_stream *below,
     if (t->state != EL_TLS_HANDSHAKING || t->below_end != 0)
         (void)uv_idle_start(&t->idle, on_idle); /* done is called from the loop */
     return &t->stream;
+}
+
+bool el_tls_linger(struct el_tls *t, el_tls_done_fn *done, void *arg)
+{
+    if (!t->context->server || t->rx_end != EL_ETLS || t->below_end != 0)
+        return false;
+    t->deadline = el_timer_new(t->loop, on_deadline, t);
+    if (t->deadline == NULL)
+        return false;
+    t->deadline_ns = el_clock_ns() + LINGER_MS * EL_NS_PER_MS;
+    el_timer_start(t->deadline, t->deadline_ns);
+    t->done = done;
+    t->arg = arg;
+    t->in_len = 0;
+    t->lingering = t->fin = true;
+    flush(t);
+    settle(t);
+    return true;
 }
 
 struct el_tls *el_tls_of(struct el_stream *s)

@@ -37,6 +37,12 @@ int el_tls_feed(struct el_tls *t, const char *data, size_t n)
 struct el_stream *el_tls_start(struct el_tls *t, struct el_stream *below,
                                uint64_t deadline_ns, el_tls_done_fn *done, void *arg);
 
+/* Of a server whose handshake has just failed: ends its half and takes in what still comes, for
+ * a moment, since closing with bytes unread sends an RST, which can overtake the alert that
+ * tells the client why. `done` is called once; the stream has to be closed then, or before.
+ * False: there is nothing to wait for. */
+bool el_tls_linger(struct el_tls *t, el_tls_done_fn *done, void *arg);
+
 /* NULL where the stream is another carrier's. */
 struct el_tls *el_tls_of(struct el_stream *s);
 

@@ -64,13 +64,20 @@ static void drop(struct el_tls_client *c)
     free(c);
 }
 
+static void on_lingered(void *arg, int status)
+{
+    (void)status;
+    drop(arg);
+}
+
 static void on_done(void *arg, int status)
 {
     struct el_tls_client *c = arg;
     struct el_tls_accept *a = c->accept;
     if (status != 0) {
         note_failure(a, c, status);
-        drop(c);
+        if (!el_tls_linger(el_tls_of(c->stream), on_lingered, c))
+            drop(c);
         return;
     }
     take_out(c);
