@@ -46,6 +46,8 @@ LEAVES = {
     "expired": (LOCAL, "ca", ("20200101000000Z", "20200201000000Z")),
     "not_yet": (LOCAL, "ca", ("20980101000000Z", "20990101000000Z")),
     "unknown_issuer": (LOCAL, "stranger", YEARS),
+    # larger than OpenSSL's cap of 100 KB for a chain
+    "huge": (",".join(f"DNS:host-{n:05}.of-many.example" for n in range(7000)), "ca", YEARS),
     "below_middle": (LOCAL, "middle", YEARS),
 }
 

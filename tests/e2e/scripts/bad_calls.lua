@@ -36,7 +36,7 @@ end)
 
 describe("options", function()
     for name, value in pairs {
-        timeout = -1, max_buffer = 0, family = "ipv7", bind = "nowhere", name = {}, colour = "red", tls = true,
+        timeout = -1, max_buffer = 0, family = "ipv7", bind = "nowhere", name = {}, colour = "red", tls = 7,
     } do
         bad("connect " .. name, "usage", function() echolot.connect(server.address, { [name] = value }) end)
     end
