@@ -1,6 +1,7 @@
 -- What reports are made of: text by its columns, rows of a hex dump, transcripts line by line.
 local columns = require "echolot.report.columns"
 local hexdump = require "echolot.hexdump"
+local pretty = require "echolot.report.pretty"
 local transcript = require "echolot.report.transcript"
 
 describe("columns", function()
@@ -205,5 +206,47 @@ conversations:
                 check.is_true(columns.width(line) <= math.max(width, 36), line)
             end
         end
+    end)
+end)
+
+-- What the report for a person makes of these events, without colour.
+local function report(events)
+    local out = {}
+    local sink = { path = "report.txt", write = function(_, part) out[#out + 1] = part end }
+    local reporter = pretty.new(sink, { color = "never" })
+    for _, event in ipairs(events) do
+        reporter:event(event)
+    end
+    return table.concat(out)
+end
+
+local function ended(path, name)
+    return {
+        event = "test_end", path = path, name = name, status = "error", duration = 0, line = 1,
+        error = { kind = "error", message = name .. " of " .. path },
+    }
+end
+
+local RUN_END = { event = "run_end", duration = 0, counts = { passed = 0, failed = 0, errors = 2, skipped = 0 } }
+
+describe("the report for a person", function()
+    it("keeps apart what tests of one name say that run side by side", function()
+        local text = report {
+            { event = "file_start", path = "a" }, { event = "file_start", path = "b" },
+            { event = "log", path = "a", name = "t", text = "from a" },
+            { event = "log", path = "b", name = "t", text = "from b" },
+            { event = "log", path = "a", name = "t", text = "more from a" },
+            ended("a", "t"), { event = "file_end", path = "a" }, ended("b", "t"), { event = "file_end", path = "b" },
+            RUN_END,
+        }
+        assert.matches("t of a.-| from a\n +| more from a\n.-t of b.-| from b\n", text)
+        assert.equal(1, select(2, text:gsub("from b", "")))
+    end)
+
+    it("shows what a file says outside of its tests", function()
+        assert.contains("a\n    | loading\\x1b\n    | 1  2\n", report {
+            { event = "file_start", path = "a" }, { event = "log", path = "a", text = "loading\27\n1\t2" },
+            { event = "file_end", path = "a" }, RUN_END,
+        })
     end)
 end)

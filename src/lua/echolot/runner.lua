@@ -131,14 +131,14 @@ end
 
 local function emit_start(state, job, test, number)
     state.emit {
-        event = "test_start", name = test.name, path = job.path, line = test.line,
+        event = "test_start", name = test.name, line = test.line,
         tags = test.tags, number = number, target = target_of(state, test),
     }
 end
 
 local function emit_end(state, job, test, run)
     state.emit {
-        event = "test_end", name = test.name, path = job.path, line = test.line, tags = test.tags,
+        event = "test_end", name = test.name, line = test.line, tags = test.tags,
         number = run.number, target = target_of(state, test), status = run.status,
         duration = run.duration, error = run.error, reason = run.status == "skip" and run.reason or nil,
         checks = run.checks, failed_checks = #run.failed_checks > 0 and run.failed_checks or nil,
@@ -290,7 +290,10 @@ end
 ---@param emit fun(event: table)
 function M.prepare(job, env, emit)
     local state = suite.new()
-    state.emit = emit
+    state.emit = function(event)
+        event.path = job.path
+        emit(event)
+    end
     state.given_targets = job.targets or {}
     state.timeout, state.test_timeout, state.seed = job.timeout, job.test_timeout, job.seed or 0
     state.file_errors = {}

@@ -90,7 +90,8 @@ local function report_lost_test(self, active, kind, message)
         number = test.number, target = test.target,
         status = kind == "timeout" and "timeout" or "error",
         duration = core.now() - active.test_began, checks = 0,
-        error = { kind = kind, message = active.case and active.case .. "\n" .. message or message }, transcript = core.json.array {},
+        error = { kind = kind, message = active.case and active.case .. "\n" .. message or message },
+        transcript = core.json.array {},
     })
 end
 
@@ -109,7 +110,8 @@ local function is_event(e)
     elseif e.event == "file_start" or e.event == "file_end" then
         return type(e.path) == "string"
     elseif e.event == "log" then
-        return type(e.text) == "string"
+        return type(e.text) == "string" and (e.name == nil or type(e.name) == "string")
+            and (e.path == nil or type(e.path) == "string")
     end
     return e.event == "case" and type(e.text) == "string"
         or e.event == "memory_limit" and math.type(e.limit) == "integer"

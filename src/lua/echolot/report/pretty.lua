@@ -8,7 +8,6 @@ local styles = require "echolot.report.style"
 local tally = require "echolot.tally"
 local transcript = require "echolot.report.transcript"
 
-
 local M = {}
 
 local pretty = {}
@@ -88,23 +87,37 @@ local function file_end(self, event)
     end
 end
 
+-- Tests of different files may have one name, and run side by side.
+local function log_key(event)
+    return event.path .. "\0" .. event.name
+end
+
+local function put_log(self, text, indent, out)
+    for line in (text .. "\n"):gmatch "(.-)\n" do
+        -- The tabs are those that print puts between its values.
+        failure.put(out, self.style, "| " .. clean((line:gsub("\t", "  "))),
+            { indent = indent, hang = 2, color = "dim" })
+    end
+end
+
 local function show_log(self, event)
-    if event.name then
-        local list = self.logs[event.name] or {}
-        self.logs[event.name] = list
+    if event.name and event.path then
+        local key = log_key(event)
+        local list = self.logs[key] or {}
+        self.logs[key] = list
         list[#list + 1] = event.text
-    elseif event.path and self.lines[event.path] and not self.quiet then
-        say(self, event.path, "    " .. self.style.paint("dim", "| " .. clean(event.text)))
+    elseif self.lines[event.path] and not self.quiet then
+        local out = {}
+        put_log(self, event.text, "    ", out)
+        for _, line in ipairs(out) do
+            say(self, event.path, line)
+        end
     end
 end
 
 local function log_lines(self, event, indent, out)
-    for _, text in ipairs(self.logs[event.name] or {}) do
-        for line in (text .. "\n"):gmatch "(.-)\n" do
-            -- The tabs are those that print puts between its values.
-            failure.put(out, self.style, "| " .. clean((line:gsub("\t", "  "))),
-                { indent = indent, hang = 2, color = "dim" })
-        end
+    for _, text in ipairs(self.logs[log_key(event)] or {}) do
+        put_log(self, text, indent, out)
     end
 end
 
@@ -115,8 +128,8 @@ local function test_line(self, event, note)
     local hang = (" "):rep(columns.width(front))
     failure.put(lines, style, clean(event.name), { indent = hang })
     local last = lines[#lines]
-    if style.width and columns.width(last) + #note > style.width then
-        lines[#lines + 1] = hang .. style.paint("dim", note:sub(2))
+    if style.width and columns.width(last) + columns.width(note) > style.width then
+        failure.put(lines, style, note:sub(2), { indent = hang, color = "dim" })
     else
         lines[#lines] = last .. style.paint("dim", note)
     end
@@ -163,7 +176,7 @@ local function test_end(self, event)
             say(self, event.path, line)
         end
     end
-    self.logs[event.name] = nil
+    self.logs[log_key(event)] = nil
 end
 
 local function run_end(self, event)
