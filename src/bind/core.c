@@ -66,7 +66,20 @@ static int set_timeout(lua_State *L)
     return 0;
 }
 
+/* core.random() -> a whole number from the system: Lua's own generator, unseeded, says the same
+ * twice in a second where addresses are not at random */
+static int random_number(lua_State *L)
+{
+    lua_Integer n = 0;
+    int err = uv_random(NULL, NULL, &n, sizeof(n), 0, NULL);
+    if (err != 0)
+        el_fault_raise(L, &(struct el_fault){.code = err, .op = "random"});
+    lua_pushinteger(L, n & LUA_MAXINTEGER);
+    return 1;
+}
+
 static const luaL_Reg functions[] = {
+    {"random", random_number},
     {"set_timeout", set_timeout},
     {"set_explainer", el_mismatch_set_explainer},
     {"set_comparer", el_expect_host_set_comparer},

@@ -60,7 +60,7 @@ local function job_options(options)
         list = options.list, timeout = options.timeout or 5,
         test_timeout = options["test-timeout"] or 60,
         memory_limit = options["memory-limit"] or 512 << 20,
-        seed = options.seed or math.random(0, SEED_MAX),
+        seed = options.seed or core.random() % (SEED_MAX + 1),
         fail_fast = options["fail-fast"], jobs = options.jobs or host.processors(),
     }
 end
