@@ -4,6 +4,7 @@ local concurrency = require "echolot.concurrency"
 local discover = require "echolot.discover"
 local host = require "echolot.host"
 local report = require "echolot.report"
+local resolver = require "echolot.resolver"
 local supervisor = require "echolot.supervisor"
 local tally = require "echolot.tally"
 
@@ -55,8 +56,12 @@ local function job_options(options)
             return nil, problem
         end
     end
+    local resolves, problem = resolver.use(options.resolver)
+    if not resolves then
+        return nil, problem
+    end
     return {
-        targets = targets, filter = options.filter, filter_out = options["filter-out"],
+        targets = targets, resolver = options.resolver, filter = options.filter, filter_out = options["filter-out"],
         list = options.list, timeout = options.timeout or 5,
         test_timeout = options["test-timeout"] or 60,
         memory_limit = options["memory-limit"] or 512 << 20,
