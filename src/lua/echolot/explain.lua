@@ -5,7 +5,7 @@
 --- work to make it are bounded.
 local core = require "echolot.core"
 local diff = require "echolot.diff"
-local diff_string = require "echolot.diff_string"
+local diff_string = require "echolot.diff.string"
 local hexdump = require "echolot.hexdump"
 local inspect = require "echolot.inspect"
 local transcript = require "echolot.report.transcript"
@@ -17,6 +17,7 @@ local byte, find, format, gsub, lower, rep, sub =
 local max, min = math.max, math.min
 local concat = table.concat
 local ipairs, tostring, type = ipairs, tostring, type
+local plural = inspect.plural
 
 --- What an expectation knows when it does not hold.
 ---@class echolot.explain.fields
@@ -45,13 +46,6 @@ local PRINTED = 4096
 ---@param text string
 local function add(lines, kind, text)
     lines[#lines + 1] = { kind = kind, text = text }
-end
-
----@param count integer
----@param noun string
----@return string
-local function plural(count, noun)
-    return format("%d %s%s", count, noun, count == 1 and "" or "s")
 end
 
 -- What came --------------------------------------------------------------------------------------------------------

@@ -368,6 +368,14 @@ function put_value(state, value, depth)
     end
 end
 
+--- A count with its noun, as in a sentence.
+---@param count integer
+---@param noun string one that takes an s
+---@return string
+function M.plural(count, noun)
+    return format("%d %s%s", count, noun, count == 1 and "" or "s")
+end
+
 --- The value as one line of text: strings quoted, tables with their list part first and then their keys in order,
 --- whatever has a `__tostring` or is no plain data as `<text>`. Never raises.
 ---@param value any
