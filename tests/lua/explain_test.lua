@@ -375,6 +375,18 @@ skip_until tcp://h:1: expected "END" somewhere, but the peer ended: 100 bytes ca
   + line\n]==]
     end)
 
+    it("skip_until in another case: told, but long literals are not sought again", function()
+        local function told(expected, came)
+            local text = tostring(mismatch { op = "skip_until", awaited = "x", expected = expected, came = came })
+            return text:match "upper and lower case it came at byte (%d+)"
+        end
+        assert.equal("3", told("END", "x\nend\n"))
+        assert.equal(nil, told("END", "x\nand\n"))
+        assert.equal("1", told(("E"):rep(1000), ("e"):rep(2000)))
+        -- In the worst case each byte of a whole buffer is held against each of the literal.
+        assert.equal(nil, told(("E"):rep(2000), ("e"):rep(2000)))
+    end)
+
     it("skip_until with a pattern at the end", function()
         explains {
             op = "skip_until",

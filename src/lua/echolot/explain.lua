@@ -35,11 +35,12 @@ local plural = inspect.plural
 ---@field alternatives? {awaited: string, why: string?, at: integer?}[]
 ---@field transcript? table[] events of this connection
 
-local SHORT, SHOWN, AWAITED = 60, 200, 300
+local SHORT, AWAITED = 60, 300
 local MOST_ALTERNATIVES = 12
 local LINES, ROWS = 5, 4
 local MESSAGE_EVENTS = 12
 local PRINTED = 4096
+local SOUGHT = 1024 -- a longer literal is not looked for in another case: the work is its length times the buffer's
 
 ---@param lines echolot.diff.line[]
 ---@param kind string
@@ -302,7 +303,8 @@ local function add_end(lines, came, expected)
         add(lines, "note", format("    (%s before this)", plural(start - 1, "byte")))
     end
     add_text(lines, came, nil, start)
-    local elsewhere = expected and expected ~= "" and find(lower(came), lower(expected), 1, true)
+    local sought = expected and expected ~= "" and #expected <= SOUGHT
+    local elsewhere = sought and find(lower(came), lower(expected), 1, true)
     if elsewhere then
         add(lines, "note", format("    (but for upper and lower case it came at byte %d)", elsewhere))
     end

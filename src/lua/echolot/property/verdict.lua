@@ -1,7 +1,6 @@
 --- What is told of a property that does not hold.
 local case = require "echolot.property.case"
 local choices = require "echolot.gen.choices"
-local core = require "echolot.core"
 local inspect = require "echolot.inspect"
 local record = require "echolot.record"
 local values = require "echolot.property.values"
