@@ -11,7 +11,7 @@ local M = {}
 ---@class echolot.runner.job
 ---@field path string
 ---@field test_timeout number seconds
----@field skip integer tests with a number up to this one have run before
+---@field ran {line: integer, name: string}[] tests that have run before, on workers that were lost
 ---@field fail_fast boolean
 ---@field timeout number seconds of each wait
 ---@field seed integer of the properties' cases
@@ -164,7 +164,7 @@ local function fail_all(state, job, group, err)
     for _, child in ipairs(group.children) do
         if child.children then
             fail_all(state, job, child, err)
-        elseif child.number and child.number > job.skip then
+        elseif child.number then
             local run = new_run(child, child.number)
             run.status, run.duration, run.error = "error", 0, err
             emit_start(state, job, child, child.number)
@@ -180,7 +180,7 @@ local function run_children(state, job, group)
         local status
         if child.children then
             status = run_group(state, job, child)
-        elseif child.number and child.number > job.skip then
+        elseif child.number then
             status = run_test(state, job, child, child.number)
         end
         if job.fail_fast and status and status ~= "pass" and status ~= "skip" then
@@ -201,7 +201,7 @@ end
 
 function run_group(state, job, group)
     local hooks = group.hooks
-    local has_tests = group.last_number ~= nil and group.last_number > job.skip
+    local has_tests = group.has_tests
     if not has_tests and #hooks.strict_setup + #hooks.strict_teardown == 0 then
         return
     end
@@ -303,13 +303,30 @@ function M.prepare(job, env, emit)
     return state
 end
 
---- Numbers the tests that `selected` picks, in the order of the file.
+-- By which a test is known again when its file is read once more: its place among the others will not do, since they
+-- may be made in a loop over `pairs`, which has an order of its own in each Lua state.
+local function key_of(test)
+    return ("%d %s"):format(test.line, core.text.to_utf8(test.name)) -- as events have the name
+end
+
+--- Numbers the tests that `selected` picks and that have not run before, in the order of the file.
 ---@param state echolot.suite.state
 ---@param selected fun(test: echolot.suite.test): boolean
+---@param ran {line: integer, name: string}[]
 ---@return integer count of those that were picked
 ---@return integer defined of all that there are
-function M.number(state, selected)
-    local count, defined = 0, 0
+function M.number(state, selected, ran)
+    local count, defined, left = 0, 0, {}
+    for _, test in ipairs(ran) do
+        local key = key_of(test)
+        left[key] = (left[key] or 0) + 1
+    end
+    local function has_run(test)
+        local key = key_of(test)
+        local times = left[key] or 0
+        left[key] = times - 1
+        return times > 0
+    end
     local function walk(group)
         for _, child in ipairs(group.children) do
             defined = defined + (child.children and 0 or 1)
@@ -317,10 +334,10 @@ function M.number(state, selected)
                 walk(child)
             elseif selected(child) then
                 count = count + 1
-                child.number = count
-                local up = group
+                child.number = not has_run(child) and count or nil
+                local up = child.number and group
                 while up do
-                    up.last_number = count
+                    up.has_tests = true
                     up = up.parent
                 end
             end

@@ -80,7 +80,7 @@ local function run_file(job)
     local err = read_file(state, job)
     local count, defined, file_errors = 0, 0, {}
     if not err then
-        count, defined = runner.number(state, selection(job))
+        count, defined = runner.number(state, selection(job), job.ran)
         if job.list then
             list_tests(state, job)
         else

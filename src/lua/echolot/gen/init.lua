@@ -206,7 +206,9 @@ function M.frequency(list)
     local items, upto, total = {}, {}, 0
     for i, pair in ipairs(list) do
         local weight = check_pair(pair, i)
-        if weight > 0 then
+        if weight > math.maxinteger - total then
+            usage("frequency", "the weights are too large")
+        elseif weight > 0 then
             total = total + weight
             items[#items + 1], upto[#upto + 1] = pair[2], total
         end
