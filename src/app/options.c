@@ -20,7 +20,7 @@
 #define RESOLVER                                                                         \
     {                                                                                    \
         "resolver", 0, EL_OPT_TEXT, "system|dns[=SERVER,...]",                           \
-            "who looks names up: the system, or DNS servers at once (system)"            \
+            "who looks names up (system)"                                                \
     }
 
 static const struct el_option test_options[] = {
