@@ -243,6 +243,19 @@ describe("the report for a person", function()
         assert.equal(1, select(2, text:gsub("from b", "")))
     end)
 
+    it("keeps the newest of what a test says, however much that is", function()
+        local events = { { event = "file_start", path = "a" } }
+        for n = 1, 3500 do
+            events[n + 1] = { event = "log", path = "a", name = "t", text = "line " .. n }
+        end
+        events[#events + 1] = { event = "log", path = "a", name = "t", text = ("x"):rep(1 << 20) }
+        table.move({ ended("a", "t"), { event = "file_end", path = "a" }, RUN_END }, 1, 3, #events + 1, events)
+        local text = report(events)
+        assert.matches("log:\n +%(2501 earlier lines%)\n +| line 2502\n", text)
+        assert.contains("| line 3500\n", text)
+        assert.is_true(#text < 100000)
+    end)
+
     it("shows what a file says outside of its tests", function()
         assert.contains("a\n    | loading\\x1b\n    | 1  2\n", report {
             { event = "file_start", path = "a" }, { event = "log", path = "a", text = "loading\27\n1\t2" },

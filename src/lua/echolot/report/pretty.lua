@@ -15,6 +15,9 @@ pretty.__index = pretty
 
 local SHOWN_EVENTS = 60
 
+-- Of what one test says: the newest so many, and of each so many bytes.
+local LOGS_MAX, LOG_BYTES_MAX = 1000, 10000
+
 local COLORS = { pass = "green", fail = "red", error = "red", timeout = "red", skip = "yellow" }
 
 ---@param sink echolot.report.sink
@@ -100,12 +103,18 @@ local function put_log(self, text, indent, out)
     end
 end
 
+local function keep_log(self, key, text)
+    local list = self.logs[key] or { dropped = 0 }
+    if #list == 2 * LOGS_MAX then
+        list = table.move(list, LOGS_MAX + 1, #list, 1, { dropped = list.dropped + LOGS_MAX })
+    end
+    list[#list + 1] = text
+    self.logs[key] = list
+end
+
 local function show_log(self, event)
     if event.name and event.path then
-        local key = log_key(event)
-        local list = self.logs[key] or {}
-        self.logs[key] = list
-        list[#list + 1] = event.text
+        keep_log(self, log_key(event), event.text:sub(1, LOG_BYTES_MAX))
     elseif self.lines[event.path] and not self.quiet then
         local out = {}
         put_log(self, event.text, "    ", out)
@@ -116,8 +125,17 @@ local function show_log(self, event)
 end
 
 local function log_lines(self, event, indent, out)
-    for _, text in ipairs(self.logs[log_key(event)] or {}) do
-        put_log(self, text, indent, out)
+    local list = self.logs[log_key(event)]
+    if not list then
+        return
+    end
+    local first = math.max(#list - LOGS_MAX + 1, 1)
+    local dropped = list.dropped + first - 1
+    if dropped > 0 then
+        out[#out + 1] = indent .. self.style.paint("dim", ("(%d earlier lines)"):format(dropped))
+    end
+    for at = first, #list do
+        put_log(self, list[at], indent, out)
     end
 end
 
