@@ -2,10 +2,13 @@
 ---
 --- What is asked about comes from outside and may have any type. A value that cannot be compared fails, plain and
 --- negated alike; only the script's own mistakes (a broken pattern, no function to call) are told apart from that.
+local called = require "echolot.busted.called"
 local deep = require "echolot.deep"
 local diff = require "echolot.diff"
 local inspect = require "echolot.inspect"
+local lists = require "echolot.busted.lists"
 local raised = require "echolot.raised"
+local state = require "echolot.busted.state"
 
 local M = {}
 
@@ -23,7 +26,8 @@ local SHORT, LONG, FIELD = 60, 200, 4096
 ---@param limit? integer
 ---@return string
 local function show(value, limit)
-    return inspect.value(value, { max_length = limit or LONG, max_depth = 6 })
+    local text = state.format(value)
+    return text and tostring(text) or inspect.value(value, { max_length = limit or LONG, max_depth = 6 })
 end
 
 ---@param summary string
@@ -85,6 +89,8 @@ end
 ---@field message_from? integer first argument that may be the message; default: the one after the required
 ---@field spelling? string the name with its usual words; default: "is_" and the name
 ---@field negation? string another entry that stands for the negated form
+---@field takes_all? boolean whether all its arguments mean something, so that none is the message
+---@field subject? {field: string, check: fun(value: any): string?} what modifiers have to name before; it comes first
 
 ---@type table<string, echolot.assert.entry>
 M.entries = {}
@@ -464,5 +470,13 @@ entries.error_matches = {
         return wanted_but_got(wanted, outcome.text or outcome.value)
     end,
 }
+
+-- Spies and lists --------------------------------------------------------------------------------------
+
+for _, more in next, { called, lists } do
+    for name, entry in next, more do
+        entries[name] = entry
+    end
+end
 
 return M

@@ -1,5 +1,7 @@
 --- Runs the tests of one file, each in a task and a scope of its own, and tells what happened.
 local assert_module = require "echolot.assert"
+local busted = require "echolot.busted"
+local busted_state = require "echolot.busted.state"
 local core = require "echolot.core"
 local record = require "echolot.record"
 local suite = require "echolot.suite"
@@ -49,7 +51,7 @@ local function call_all(list)
 end
 
 -- What comes after the body, whether it failed or not: finally, then after_each from the inside
--- out. All are called; the first error counts.
+-- out, then the end of its spies. All are called; the first error counts.
 local function wind_up(run, groups)
     local steps = {}
     for i = #run.finally, 1, -1 do
@@ -57,6 +59,9 @@ local function wind_up(run, groups)
     end
     for i = #groups, 1, -1 do
         table.move(groups[i].hooks.after_each, 1, #groups[i].hooks.after_each, #steps + 1, steps)
+    end
+    steps[#steps + 1] = function()
+        run.snapshot:revert()
     end
     local first_error
     for _, step in ipairs(steps) do
@@ -114,6 +119,7 @@ local function run_body(state, job, test, run)
     local scope = core.scope(true)
     local limit = job.test_timeout
     run.started = core.now()
+    run.snapshot = busted_state.snapshot()
     state.running = run
     settle(run, limit, run_limited(scope, limit, function()
         for _, group in ipairs(groups) do
@@ -307,6 +313,7 @@ function M.prepare(job, env, emit)
     state.scope = core.scope(false)
     suite.install(state, env)
     install_reporting(state, env)
+    busted.install(env)
     return state
 end
 
