@@ -143,7 +143,7 @@ local function message_of(entry, ...)
         end
     end
     local first = select(from, ...)
-    if not entry.message_from and type(first) == "table" then
+    if not entry.message_is_text and type(first) == "table" then
         return inspect.value(first, { max_length = 200 })
     end
 end

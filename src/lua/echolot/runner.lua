@@ -228,9 +228,13 @@ function run_group(state, job, group)
         local ok, err, traceback = run_hooks(state, job, list)
         return ok, not ok and record.error(err, traceback) or nil
     end
+    local leave = group.insulation and group.insulation()
     local ok, err = hook(hooks.strict_setup)
     if ok and has_tests then
         ok, err = hook(hooks.setup)
+        if ok then
+            ok, err = hook(hooks.lazy_setup)
+        end
     end
     local status
     if ok then
@@ -242,9 +246,14 @@ function run_group(state, job, group)
     end
     local down_ok, down_err = true, nil
     if has_tests then
-        down_ok, down_err = hook(hooks.teardown)
+        down_ok, down_err = hook(hooks.lazy_teardown)
+        local ok_too, err_too = hook(hooks.teardown)
+        down_ok, down_err = down_ok and ok_too, down_err or err_too
     end
     local strict_ok, strict_err = hook(hooks.strict_teardown)
+    if leave then
+        leave()
+    end
     if not (down_ok and strict_ok) then
         down_err = down_err or strict_err
         down_err.message = "teardown: " .. down_err.message

@@ -10,7 +10,7 @@ local vocabulary = require "echolot.vocabulary"
 local M = {}
 
 local find, format = string.find, string.format
-local next, pcall, setmetatable = next, pcall, setmetatable
+local next, pcall, rawget, setmetatable = next, pcall, rawget, setmetatable
 local tonumber, tostring, type = tonumber, tostring, type
 
 -- The matchers that are built in ---------------------------------------------------------------------------------
@@ -183,11 +183,11 @@ end
 node_metatable = {
     __name = "echolot.match",
     __index = function(self, key)
-        return follow(self.words, key, self.state)
+        return follow(rawget(self, "words"), key, rawget(self, "state"))
     end,
     __call = function(self, ...)
-        local reading = self.reading
-        local state = registry.begin(self.state)
+        local reading = rawget(self, "reading")
+        local state = registry.begin(rawget(self, "state"))
         if not reading.name then
             registry.modify(state, reading, ...)
             return setmetatable({ words = {}, reading = reading, state = state }, node_metatable)
