@@ -26,8 +26,7 @@ local SHORT, LONG, FIELD = 60, 200, 4096
 ---@param limit? integer
 ---@return string
 local function show(value, limit)
-    local text = state.format(value)
-    return text and tostring(text) or inspect.value(value, { max_length = limit or LONG, max_depth = 6 })
+    return state.format(value) or inspect.value(value, { max_length = limit or LONG, max_depth = 6 })
 end
 
 ---@param summary string

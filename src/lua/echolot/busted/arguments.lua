@@ -7,7 +7,8 @@ local state = require "echolot.busted.state"
 local M = {}
 
 local concat = table.concat
-local next, rawequal, select, setmetatable, tostring, type = next, rawequal, select, setmetatable, tostring, type
+local next, pcall, rawequal, select = next, pcall, rawequal, select
+local setmetatable, tostring, type = setmetatable, tostring, type
 local debug_setmetatable, getmetatable = debug.setmetatable, debug.getmetatable
 
 --- A list with its length, as functions get it that are registered as assertions.
@@ -145,7 +146,8 @@ function M.nearest(records, expected)
         local record, misses, argument = records[index], 0, nil
         local count = record.vals.n > expected.n and record.vals.n or expected.n
         for position = 1, count do
-            if position > record.vals.n or position > expected.n or not fits(record, expected, position) then
+            local ok, fit = pcall(fits, record, expected, position)
+            if position > record.vals.n or position > expected.n or not (ok and fit) then
                 misses, argument = misses + 1, argument or position
             end
         end

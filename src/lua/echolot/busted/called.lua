@@ -6,7 +6,8 @@ local spy = require "echolot.busted.spy"
 local M = {}
 
 local format = string.format
-local ipairs, math_type, select, type = ipairs, math.type, select, type
+local ipairs, math_type, tostring, type = ipairs, math.type, tostring, type
+local pack = table.pack
 
 local subject_spy = {
     field = "payload",
@@ -20,10 +21,10 @@ local subject_spy = {
     end,
 }
 
----@param count integer
+---@param count number
 ---@return string
-local function times(count)
-    return count == 0 and "never called" or count == 1 and "called once" or format("called %d times", count)
+local function calls(count)
+    return count == 0 and "no call" or count == 1 and "1 call" or format("%s calls", arguments.show_value(count))
 end
 
 local NEWEST = 5 -- calls that a message shows
@@ -35,7 +36,7 @@ local NEWEST = 5 -- calls that a message shows
 local function add_records(records, noun, lines)
     local first = #records > NEWEST and #records - NEWEST + 1 or 1
     if first > 1 then
-        lines[1] = { kind = "note", text = format("  (%d earlier ones)", first - 1) }
+        lines[1] = { kind = "note", text = format("  (%d earlier)", first - 1) }
     end
     for index = first, #records do
         lines[#lines + 1] = { kind = "same", text = format("  %s %d: %s", noun, index,
@@ -77,7 +78,7 @@ local function add_nearest(records, expected, words, lines)
 end
 
 ---@param field "calls"|"returnvals"
----@param words {noun: string, item: string, none: string, with: string}
+---@param words {noun: string, item: string, with: string}
 ---@return table entry
 local function entry_of_records(field, words)
     return {
@@ -87,15 +88,17 @@ local function entry_of_records(field, words)
         subject = subject_spy,
         test = function(subject, ...)
             local found, index = arguments.find(subject[field], arguments.pack(...))
-            return found ~= nil, index and { ..., n = select("#", ...), index = index } or nil
+            local results = pack(...)
+            results.index = index
+            return found ~= nil, results
         end,
         explain = function(negated, results, subject, ...)
             local expected, records, lines = arguments.pack(...), subject[field], {}
             local shown = arguments.show(expected, 200)
             if negated then
                 return {
-                    summary = format("expected no %s %s, but %s %d was such", words.noun, words.with .. shown, words.noun,
-                        results.index),
+                    summary = format("expected no %s %s, but %s %d is one: %s", words.noun, words.with .. shown, words.noun,
+                        results.index, arguments.show(records[results.index].vals)),
                     expected = "no " .. words.noun .. " " .. words.with .. shown,
                     actual = arguments.show(records[results.index].vals, 200),
                 }
@@ -105,9 +108,9 @@ local function entry_of_records(field, words)
             local newest = records[#records]
             return {
                 summary = format("expected a %s %s, %s", words.noun, words.with .. shown,
-                    newest and format("got %d other%s", #records, #records == 1 and "" or "s") or words.none),
+                    newest and format("got %d other%s", #records, #records == 1 and "" or "s") or "got none"),
                 expected = words.with .. shown,
-                actual = newest and words.with .. arguments.show(newest.vals, 200) or words.none,
+                actual = newest and words.with .. arguments.show(newest.vals, 200) or "no " .. words.noun,
                 diff = lines,
             }
         end,
@@ -115,63 +118,61 @@ local function entry_of_records(field, words)
 end
 
 M.called_with = entry_of_records("calls", {
-    noun = "call", item = "argument", with = "with ", none = "but it was never called",
+    noun = "call", item = "argument", with = "with ",
 })
 M.returned_with = entry_of_records("returnvals", {
-    noun = "return", item = "result", with = "of ", none = "but it never returned",
+    noun = "return", item = "result", with = "of ",
 })
 
----@param signature string
----@param wanted string
----@param holds fun(count: integer, expected: integer): boolean
----@param required integer
+--- An assertion about how many calls there were, in words for the plain form and for the negated one.
+---@param required integer 0 where the count may be missing: any call will do then
+---@param plain string
+---@param negated string
+---@param holds fun(count: integer, expected?: number): boolean
 ---@return table entry
-local function entry_of_count(signature, wanted, holds, required)
+local function entry_of_count(required, plain, negated, holds)
     return {
         required = required,
-        signature = signature,
+        signature = required == 0 and "[times]" or "times",
         subject = subject_spy,
         message_from = 2,
         test = function(subject, expected)
             if expected ~= nil and not math_type(expected) then
-                return nil, nil, "a count is expected, got " .. arguments.show_value(expected)
+                return nil, nil, "a number of calls is expected, got " .. arguments.show_value(expected)
             end
             return holds(#subject.calls, expected)
         end,
-        explain = function(negated, _, subject, expected)
-            local words
-            if expected == nil then
-                words = negated and "never called" or "called"
-            else
-                local exact = wanted == "" and math_type(expected) == "integer" and times(expected)
-                words = (negated and "not " or "") .. (exact or format("called %s%s times", wanted, expected))
+        explain = function(is_negated, _, subject, expected)
+            local wanted = is_negated and "no call" or "a call"
+            if expected ~= nil then
+                local prefix = is_negated and negated or plain
+                wanted = prefix .. (expected == 0 and prefix ~= "" and "0 calls" or calls(expected))
             end
             local lines = {}
             add_records(subject.calls, "call", lines)
+            local got = #subject.calls == 0 and "none" or tostring(#subject.calls)
             return {
-                summary = format("expected it to be %s, but it was %s", words, times(#subject.calls)),
-                expected = words,
-                actual = times(#subject.calls),
-                diff = lines,
+                summary = format("expected %s, got %s", wanted, got),
+                expected = wanted, actual = calls(#subject.calls), diff = lines,
             }
         end,
     }
 end
 
-M.called = entry_of_count("[times]", "", function(count, expected)
+M.called = entry_of_count(0, "", "anything but ", function(count, expected)
     return expected == nil and count > 0 or count == expected
-end, 0)
-M.called_at_least = entry_of_count("times", "at least ", function(count, expected)
+end)
+M.called_at_least = entry_of_count(1, "at least ", "less than ", function(count, expected)
     return count >= expected
-end, 1)
-M.called_at_most = entry_of_count("times", "at most ", function(count, expected)
+end)
+M.called_at_most = entry_of_count(1, "at most ", "more than ", function(count, expected)
     return count <= expected
-end, 1)
-M.called_more_than = entry_of_count("times", "more than ", function(count, expected)
+end)
+M.called_more_than = entry_of_count(1, "more than ", "at most ", function(count, expected)
     return count > expected
-end, 1)
-M.called_less_than = entry_of_count("times", "less than ", function(count, expected)
+end)
+M.called_less_than = entry_of_count(1, "less than ", "at least ", function(count, expected)
     return count < expected
-end, 1)
+end)
 
 return M

@@ -1,9 +1,11 @@
 --- busted's modules and globals: a spec file written for it finds here what it requires.
+local core = require "echolot.core"
 local match = require "echolot.busted.match"
 local mock = require "echolot.busted.mock"
 local say = require "echolot.busted.say"
 local spy = require "echolot.busted.spy"
 local stub = require "echolot.busted.stub"
+local util = require "echolot.busted.util"
 
 local M = {}
 
@@ -18,7 +20,13 @@ local WORDS = {
 function M.install(env)
     env.spy, env.stub, env.mock, env.match = spy, stub, mock, match
     env.randomize = function() end -- the order of tests is the program's to choose
-    local busted = { version = "2.1.1" }
+    local busted = {
+        version = "2.1.1", -- the one that this is like
+        fail = function(message)
+            env.assert(false, message == nil and "failed" or message)
+        end,
+        gettime = core.unix_time, monotime = core.now, sleep = core.sleep,
+    }
     for _, word in ipairs(WORDS) do
         busted[word] = env[word]
     end
@@ -28,7 +36,7 @@ function M.install(env)
     loaded.luassert, loaded["luassert.assert"] = env.assert, env.assert
     loaded["luassert.spy"], loaded["luassert.stub"] = spy, stub
     loaded["luassert.mock"], loaded["luassert.match"] = mock, match
-    loaded.say = say
+    loaded["luassert.util"], loaded.say = util, say
 end
 
 return M

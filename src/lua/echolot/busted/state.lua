@@ -3,7 +3,7 @@
 local M = {}
 
 local insert, remove = table.insert, table.remove
-local ipairs, setmetatable = ipairs, setmetatable
+local ipairs, setmetatable, tostring = ipairs, setmetatable, tostring
 
 ---@class echolot.busted.layer
 ---@field spies table<integer, table> in the order of their making; a spy that nobody holds is forgotten
@@ -93,7 +93,7 @@ function M.format(value, options)
         for _, formatter in ipairs(layers[index].formatters) do
             local text = formatter(value, options)
             if text ~= nil then
-                return text
+                return tostring(text)
             end
         end
     end
