@@ -24,6 +24,7 @@ static const struct el_option test_options[] = {
     {"filter-out", 0, EL_OPT_LIST, "PATTERN", "leave out those that match"},
     {"list", 0, EL_OPT_FLAG, NULL, "list the tests, run none"},
     {"jobs", 'j', EL_OPT_COUNT, "N", "files at a time (number of processors)"},
+    {"seed", 0, EL_OPT_WHOLE, "N", "of the properties' cases (at random)"},
     {"fail-fast", 0, EL_OPT_FLAG, NULL, "stop at the first test that does not pass"},
     TIMEOUT,
     {"test-timeout", 0, EL_OPT_SECONDS, "S", "limit of each test (60)"},
@@ -114,9 +115,11 @@ static int push_value(lua_State *L, const struct el_option *o, const char *text)
     case EL_OPT_FLAG:
         lua_pushboolean(L, 1);
         return 0;
-    case EL_OPT_COUNT: {
+    case EL_OPT_COUNT:
+    case EL_OPT_WHOLE: {
         long count = strtol(text, &end, 10);
-        if (end == text || *end != '\0' || errno != 0 || count < 1)
+        if (end == text || *end != '\0' || errno != 0 ||
+            count < (o->type == EL_OPT_COUNT))
             return -1;
         lua_pushinteger(L, count);
         return 0;
@@ -147,6 +150,8 @@ static const char *expected(const struct el_option *o)
     switch (o->type) {
     case EL_OPT_COUNT:
         return "a whole number from 1";
+    case EL_OPT_WHOLE:
+        return "a whole number";
     case EL_OPT_SECONDS:
         return "a positive number of seconds";
     case EL_OPT_SIZE:

@@ -11,6 +11,7 @@ enum el_option_type {
     EL_OPT_TEXT,    /* a string */
     EL_OPT_LIST,    /* a list of strings, one each time */
     EL_OPT_COUNT,   /* a whole number from 1 */
+    EL_OPT_WHOLE,   /* a whole number from 0 */
     EL_OPT_SECONDS, /* a number, positive */
     EL_OPT_SIZE,    /* bytes: 512M, 64k, 1G */
     EL_OPT_CHOICE,  /* one of `choices`, separated by | */

@@ -138,12 +138,13 @@ int el_conn_attach(struct el_lconn *lc, struct el_stream *stream, const char *na
         copy_socket_address(&lc->local, &sa);
     if (stream->ops->peer_address(stream, &sa) == 0)
         copy_socket_address(&lc->peer, &sa);
-    struct el_transcript *t = el_transcript_new(name);
+    struct el_scope *scope = el_sched_scope(&lc->ctx->sched);
+    struct el_transcript *t = el_transcript_new(
+        name, scope->recording ? EL_TRANSCRIPT_BYTES : EL_TRANSCRIPT_BYTES_FEW);
     if (t == NULL) {
         stream->ops->close(stream, false);
         return -ENOMEM;
     }
-    struct el_scope *scope = el_sched_scope(&lc->ctx->sched);
     if (scope->recording) {
         if (address == NULL && lc->peer.sin6_family != 0)
             el_address_of_socket((struct sockaddr *)&lc->peer, text + 6,

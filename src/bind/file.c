@@ -1,5 +1,6 @@
 /* Connections as files: read, lines, write, after Lua's io library (manual section 6.8). */
 #include <lauxlib.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -79,18 +80,25 @@ static void take(lua_State *L, struct el_lconn *lc, enum format format,
 static int read_rest(lua_State *L, int status, lua_KContext ctx);
 
 /* Reads formats `arg` to `last` (indices), pushing a result for each, up to a nil. Their
- * count is the number of values above `last`. */
-static int read_from(lua_State *L, struct el_lconn *lc, int arg, int last)
+ * count is the number of values above `last`. `found` has held for the first of them, which
+ * is not looked for again; NULL: nothing has. */
+static int read_from(lua_State *L, struct el_lconn *lc, int arg, int last,
+                     const struct el_await *found)
 {
     for (; arg <= last; arg++) {
         size_t n = 0;
         enum format format = check_format(L, lc, arg, &n);
-        /* A count of 0 asks whether there is more, as io's does: it waits for a byte. */
-        struct el_await what = {.ready = awaited[format], .n = n > 0 ? n : 1};
-        int verdict = what.ready(lc->conn, &what);
-        if (verdict == 0)
-            return el_conn_read_wait(L, lc, "read", &what, arg, last, read_rest);
-        take(L, lc, format, &what, n);
+        if (found != NULL) {
+            take(L, lc, format, found, n);
+            found = NULL;
+        } else {
+            /* A count of 0 asks whether there is more, as io's does: it waits for a byte. */
+            struct el_await what = {.ready = awaited[format], .n = n > 0 ? n : 1};
+            int verdict = what.ready(lc->conn, &what);
+            if (verdict == 0)
+                return el_conn_read_wait(L, lc, "read", &what, arg, last, read_rest);
+            take(L, lc, format, &what, n);
+        }
         if (lua_isnil(L, -1))
             break;
     }
@@ -103,7 +111,8 @@ static int read_rest(lua_State *L, int status, lua_KContext ctx)
     struct el_lconn *lc = lua_touserdata(L, 1);
     (void)status;
     el_conn_read_result(L, lc, "read", w);
-    return read_from(L, lc, w->arg, w->last);
+    bool holds = el_conn_still_holds(lc->conn, &w->await);
+    return read_from(L, lc, w->arg, w->last, holds ? &w->await : NULL);
 }
 
 /* conn:read([format, ...]) -> a value for each, nil at the end */
@@ -120,7 +129,7 @@ static int conn_read(lua_State *L)
             (void)check_format(L, lc, i, &n);
     }
     el_conn_open(L, lc, "read");
-    return read_from(L, lc, 2, last);
+    return read_from(L, lc, 2, last, NULL);
 }
 
 /* The iterator's stack is a method call's: connection, formats. */
@@ -134,7 +143,7 @@ static int lines_next(lua_State *L)
         lua_pushvalue(L, lua_upvalueindex(3 + i));
     struct el_lconn *lc = lua_touserdata(L, 1);
     el_conn_open(L, lc, "lines");
-    return read_from(L, lc, 2, lua_gettop(L));
+    return read_from(L, lc, 2, lua_gettop(L), NULL);
 }
 
 #define LINES_FORMATS_MAX 200

@@ -327,6 +327,7 @@ int el_conn_await(struct el_conn *c, struct el_await *a)
         err = watch_deadline(c, a->again_ns);
     if (err != 0)
         return err;
+    a->consumed = c->consumed;
     c->reader = a;
     reading_start(c); /* where a full buffer had stopped it: the end may be next */
     return 0;
@@ -486,6 +487,7 @@ void el_conn_close(struct el_conn *c, bool reset)
     c->stream->ops->close(c->stream, reset);
     c->stream = NULL;
     c->reading = false;
+    c->consumed += c->rx.len;
     rx_release(c);
     el_timer_free(c->timer);
     c->timer = NULL;

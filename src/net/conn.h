@@ -27,6 +27,7 @@ struct el_await {
     size_t mark;          /* where that holds from, for those who need it */
     const void *extra;    /* what else `ready` needs */
     uint64_t deadline_ns; /* monotonic; 0: none */
+    uint64_t consumed;    /* the connection's, when the wait began */
     uint64_t again_ns; /* `ready` wants to be asked again then, whatever comes; 0: no */
     const void *hint;  /* memory that `done` will need: fetched while the system reads */
     /* Called once: 0, EL_ETIMEOUT, EL_ELIMIT, EL_ECLOSED or what `ready` or the stream
@@ -94,6 +95,13 @@ el_ready_fn el_conn_ready_some, el_conn_ready_count, el_conn_ready_line,
  * called; EL_EBUSY (another reader waits), EL_ECLOSED or a negative errno. */
 int el_conn_await(struct el_conn *c, struct el_await *a)
     __attribute__((warn_unused_result));
+
+/* Whether what `ready` found for `a`, which has waited with success, is still so: it is unless
+ * somebody else has consumed bytes since. What came meanwhile lies behind it. */
+static inline bool el_conn_still_holds(const struct el_conn *c, const struct el_await *a)
+{
+    return a->consumed == c->consumed;
+}
 
 /* Sends what the carrier takes now; *taken tells how much of `bufs` that was. Nothing is
  * taken while other writers have their turn (unless `a` is the first of them; NULL else).

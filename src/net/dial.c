@@ -17,9 +17,8 @@
 #define ATTEMPT_DELAY_MS 250
 
 struct attempt {
-    uv_poll_t poll;
     struct el_dial *dial;
-    int fd;
+    struct el_stream *stream; /* that connects */
     struct attempt *next;
 };
 
@@ -34,35 +33,26 @@ struct el_dial {
     struct el_timer *stagger;
     struct el_timer *deadline;
     struct attempt *attempts; /* under way */
-    struct sockaddr_storage addresses[EL_RESOLVE_MAX];
+    struct sockaddr_storage *addresses, numeric;
     size_t count, begun;
     int last_error;
     struct sockaddr_storage bind;
     char tried[EL_ADDRESS_TEXT_MAX];
 };
 
-static void on_attempt_closed(uv_handle_t *handle)
-{
-    free(handle->data);
-}
-
-/* Its socket, where it is still there, is the caller's. */
-static void attempt_free(struct attempt *a)
-{
-    uv_close((uv_handle_t *)&a->poll, on_attempt_closed);
-}
-
 static void dial_free(struct el_dial *d)
 {
     for (struct attempt *a = d->attempts, *next; a != NULL; a = next) {
         next = a->next;
-        attempt_free(a);
-        (void)close(a->fd);
+        a->stream->ops->close(a->stream, false);
+        free(a);
     }
     if (d->resolve != NULL)
         el_resolve_cancel(d->resolve);
     el_timer_free(d->stagger);
     el_timer_free(d->deadline);
+    if (d->addresses != &d->numeric)
+        free(d->addresses);
     free(d);
 }
 
@@ -98,37 +88,19 @@ static void unlink_attempt(struct el_dial *d, struct attempt *a)
     *p = a->next;
 }
 
-static int socket_error(int fd)
+static void on_connect(void *arg, int status)
 {
-    int err = 0;
-    socklen_t len = sizeof(err);
-    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len) != 0)
-        err = errno;
-    return -err;
-}
-
-static void on_connect(uv_poll_t *poll, int status, int events)
-{
-    struct attempt *a = poll->data;
+    struct attempt *a = arg;
     struct el_dial *d = a->dial;
-    struct el_stream *stream;
-    int fd = a->fd;
-    (void)events;
-    int err = socket_error(fd);
-    if (err == 0 && status < 0)
-        err = status;
+    struct el_stream *stream = a->stream;
     unlink_attempt(d, a);
-    attempt_free(a);
-    if (err == 0) {
-        err = el_sock_adopt(d->loop, fd, d->nodelay, &stream);
-        if (err == 0) {
-            finish(d, 0, d->tried, stream);
-            return;
-        }
-    } else {
-        (void)close(fd);
+    free(a);
+    if (status == 0) {
+        finish(d, 0, d->tried, stream);
+        return;
     }
-    d->last_error = err;
+    stream->ops->close(stream, false);
+    d->last_error = status;
     if (d->begun < d->count)
         try_next(d);
     else if (d->attempts == NULL)
@@ -175,19 +147,12 @@ static int begin_attempt(struct el_dial *d, const struct sockaddr *sa)
     if (a == NULL)
         return -ENOMEM;
     a->dial = d;
-    a->poll.data = a;
-    a->fd = connecting_socket(d, sa);
-    int err = a->fd < 0 ? a->fd : uv_poll_init(&d->loop->uv, &a->poll, a->fd);
+    int fd = connecting_socket(d, sa);
+    int err = fd < 0
+                  ? fd
+                  : el_sock_connect(d->loop, fd, d->nodelay, on_connect, a, &a->stream);
     if (err != 0) {
-        if (a->fd >= 0)
-            (void)close(a->fd);
         free(a);
-        return err;
-    }
-    err = uv_poll_start(&a->poll, UV_WRITABLE, on_connect);
-    if (err != 0) {
-        attempt_free(a);
-        (void)close(a->fd);
         return err;
     }
     a->next = d->attempts;
@@ -241,6 +206,11 @@ static void on_resolved(void *arg, int status, const char *why,
         finish(d, status, why, NULL);
         return;
     }
+    d->addresses = malloc(n * sizeof(*addresses));
+    if (d->addresses == NULL) {
+        finish(d, -ENOMEM, "", NULL);
+        return;
+    }
     memcpy(d->addresses, addresses, n * sizeof(*addresses));
     d->count = n;
     try_next(d);
@@ -274,10 +244,11 @@ int el_dial_start(struct el_loop *loop, const struct el_address *address,
     }
     memcpy(host, address->host, address->host_len);
     host[address->host_len] = '\0';
-    if (el_resolve_numeric(host, address->port, options->family, &d->addresses[0]) == 0) {
+    if (el_resolve_numeric(host, address->port, options->family, &d->numeric) == 0) {
+        d->addresses = &d->numeric;
         d->count = 1;
         /* The connect itself is begun here; only a failure waits for the loop. */
-        const struct sockaddr *sa = (struct sockaddr *)&d->addresses[0];
+        const struct sockaddr *sa = (struct sockaddr *)d->addresses;
         note_tried(d, sa);
         d->last_error = begin_attempt(d, sa);
         d->begun = 1;

@@ -18,15 +18,18 @@
 /* How long a read that blocks may last: a signal that comes just before it waits as long. */
 #define ALONE_MS 100
 
-/* The socket itself is in blocking mode; every call says that it does not want to wait, but
- * for the one in el_sock_read_alone. */
 struct el_sock {
     struct el_stream stream;
     struct el_loop *loop;
     uv_poll_t poll;
     int fd;
-    int interest;   /* UV_READABLE, UV_WRITABLE */
-    bool has_limit; /* SO_RCVTIMEO is set */
+    int interest; /* UV_READABLE, UV_WRITABLE */
+    bool
+        blocks; /* it is in blocking mode, for el_sock_read_alone: a call that does not want
+                   * to wait says so */
+    bool nodelay;
+    el_sock_connect_fn *connected; /* while it connects */
+    void *arg;
 };
 
 static struct el_sock *sock_of(struct el_stream *s)
@@ -100,6 +103,8 @@ static void on_poll(uv_poll_t *poll, int status, int events)
         s->stream.events->writable(s->stream.owner);
 }
 
+static void on_connect(uv_poll_t *poll, int status, int events);
+
 static int set_interest(struct el_sock *s, int interest)
 {
     int err = 0;
@@ -108,7 +113,8 @@ static int set_interest(struct el_sock *s, int interest)
     s->loop->socks_watched += (interest != 0) - (s->interest != 0);
     s->interest = interest;
     if (interest != 0)
-        err = uv_poll_start(&s->poll, interest, on_poll);
+        err = uv_poll_start(&s->poll, interest,
+                            s->connected != NULL ? on_connect : on_poll);
     else
         (void)uv_poll_stop(&s->poll);
     s->loop->last_sock = s;
@@ -207,29 +213,85 @@ static const struct el_stream_ops sock_ops = {
     .peer_address = sock_peer_address,
 };
 
-int el_sock_adopt(struct el_loop *loop, int fd, bool nodelay, struct el_stream **out)
+/* Takes over `fd`; polls nothing yet. */
+static int create(struct el_loop *loop, int fd, bool nodelay, struct el_sock **out)
 {
-    int one = 1;
     struct el_sock *s = calloc(1, sizeof(*s));
-    if (s == NULL) {
-        (void)close(fd);
-        return -ENOMEM;
-    }
-    int err = uv_poll_init(&loop->uv, &s->poll, fd);
-    int flags = err == 0 ? fcntl(fd, F_GETFL) : -1; /* libuv has set O_NONBLOCK */
-    if (err == 0 && (flags < 0 || fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) != 0))
-        err = -errno;
+    int err = s != NULL ? uv_poll_init(&loop->uv, &s->poll, fd) : -ENOMEM;
     if (err != 0) {
         (void)close(fd);
         free(s);
         return err;
     }
-    if (nodelay)
-        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
     s->stream.ops = &sock_ops;
     s->loop = loop;
     s->poll.data = s;
     s->fd = fd;
+    s->nodelay = nodelay;
+    *out = s;
+    return 0;
+}
+
+static void set_nodelay(const struct el_sock *s)
+{
+    int one = 1;
+    if (s->nodelay)
+        (void)setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+}
+
+int el_sock_adopt(struct el_loop *loop, int fd, bool nodelay, struct el_stream **out)
+{
+    struct el_sock *s;
+    int err = create(loop, fd, nodelay, &s);
+    if (err != 0)
+        return err;
+    set_nodelay(s);
+    *out = &s->stream;
+    return 0;
+}
+
+/* --- connecting ---------------------------------------------------------------------------- */
+
+static int socket_error(int fd)
+{
+    int err = 0;
+    socklen_t len = sizeof(err);
+    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len) != 0)
+        err = errno;
+    return -err;
+}
+
+/* The poll goes on to serve the connection: a handle of its own for this would cost eight
+ * system calls more. */
+static void on_connect(uv_poll_t *poll, int status, int events)
+{
+    struct el_sock *s = poll->data;
+    el_sock_connect_fn *connected = s->connected;
+    (void)events;
+    int err = socket_error(s->fd);
+    if (err == 0 && status < 0)
+        err = status;
+    (void)set_interest(s, 0);
+    s->connected = NULL;
+    if (err == 0)
+        set_nodelay(s);
+    connected(s->arg, err);
+}
+
+int el_sock_connect(struct el_loop *loop, int fd, bool nodelay, el_sock_connect_fn *done,
+                    void *arg, struct el_stream **out)
+{
+    struct el_sock *s;
+    int err = create(loop, fd, nodelay, &s);
+    if (err != 0)
+        return err;
+    s->connected = done;
+    s->arg = arg;
+    err = set_interest(s, UV_WRITABLE);
+    if (err != 0) {
+        sock_close(&s->stream, false);
+        return err;
+    }
     *out = &s->stream;
     return 0;
 }
@@ -250,17 +312,23 @@ static bool is_alone(const struct el_loop *loop)
     return timeout_ms < 0 || timeout_ms > ALONE_MS;
 }
 
+static bool make_blocking(struct el_sock *s)
+{
+    struct timeval limit = {.tv_usec = ALONE_MS * 1000L};
+    int flags = fcntl(s->fd, F_GETFL);
+    s->blocks = flags >= 0 &&
+                setsockopt(s->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) == 0 &&
+                fcntl(s->fd, F_SETFL, flags & ~O_NONBLOCK) == 0;
+    return s->blocks;
+}
+
 bool el_sock_read_alone(struct el_loop *loop)
 {
     if (!is_alone(loop))
         return false;
     struct el_sock *s = loop->last_sock;
-    if (!s->has_limit) {
-        struct timeval limit = {.tv_usec = ALONE_MS * 1000L};
-        if (setsockopt(s->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) != 0)
-            return false;
-        s->has_limit = true;
-    }
+    if (!s->blocks && !make_blocking(s))
+        return false;
     size_t asked = 0;
     ssize_t n = read_once(s, 0, &asked);
     uv_update_time(&loop->uv);

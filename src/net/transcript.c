@@ -10,7 +10,7 @@
 
 /* A record in the ring is one word, then the bytes that are kept of the event; where some are
  * not, a second word tells how many, and the bytes are its head, and its tail where both are
- * EL_TRANSCRIPT_PART long.
+ * as long as a part may be.
  * The word: time since the transcript began (40 bits of 1,024 ns, 13 days), bytes kept (16 bits),
  * direction (7 bits), and whether there is a second word. Small records matter: a thousand
  * connections write theirs into as many rings, which no cache holds.
@@ -20,7 +20,6 @@
 #define WORD sizeof(uint64_t)
 #define TICK_BITS 10
 #define TIME_MAX (((uint64_t)1 << 40) - 1)
-#define KEPT_MAX (2 * EL_TRANSCRIPT_PART)
 
 static uint64_t pack(uint64_t ns, size_t kept, enum el_direction dir, bool omitted)
 {
@@ -39,16 +38,10 @@ static size_t record_size(uint64_t word)
     return WORD + (word & 1 ? WORD : 0) + word_kept(word);
 }
 
-/* Bytes that are kept from the start of an event. */
-static size_t head_of(uint64_t word)
-{
-    size_t kept = word_kept(word);
-    return (word & 1) && kept > EL_TRANSCRIPT_PART ? EL_TRANSCRIPT_PART : kept;
-}
-
 struct el_transcript {
     char *ring;
-    size_t cap;
+    size_t cap, most;
+    size_t part;       /* of an event's bytes, from either end */
     uint64_t first;    /* position of the oldest record */
     uint64_t next;     /* position behind the newest one */
     uint64_t begun_ns; /* what times count from */
@@ -60,17 +53,26 @@ struct el_transcript {
 
 #define SMALLEST_RING ((size_t)128)
 
+/* Bytes that are kept from the start of an event. */
+static size_t head_of(const struct el_transcript *t, uint64_t word)
+{
+    size_t kept = word_kept(word);
+    return (word & 1) && kept > t->part ? t->part : kept;
+}
+
 static char *copy_text(const char *text)
 {
     return text != NULL ? strdup(text) : NULL;
 }
 
-struct el_transcript *el_transcript_new(const char *name)
+struct el_transcript *el_transcript_new(const char *name, size_t most)
 {
     struct el_transcript *t = calloc(1, sizeof(*t));
     if (t == NULL)
         return NULL;
     t->refs = 1;
+    t->most = most;
+    t->part = most / EL_TRANSCRIPT_PARTS;
     t->begun_ns = el_clock_ns();
     t->name = copy_text(name);
     return t;
@@ -116,7 +118,7 @@ static void copy_out(const struct el_transcript *t, uint64_t from, void *out, si
 static int grow(struct el_transcript *t, size_t need)
 {
     size_t cap = t->cap > 0 ? t->cap : SMALLEST_RING;
-    while (cap < t->next + need && cap < EL_TRANSCRIPT_BYTES)
+    while (cap < t->next + need && cap < t->most)
         cap *= 2;
     if (cap <= t->cap)
         return 0;
@@ -157,20 +159,20 @@ add_slowly(struct el_transcript *t, uint64_t word, const void *data, size_t len)
     uint64_t missing = len - word_kept(word);
     if (t->next - t->first + need > t->cap && make_room(t, need) != 0)
         return;
-    size_t head = head_of(word);
+    size_t head = head_of(t, word);
     copy_in(t, &word, WORD);
     if (missing > 0)
         copy_in(t, &missing, WORD);
     if (len > 0)
         copy_in(t, data, head);
     if (head < word_kept(word))
-        copy_in(t, (const char *)data + len - EL_TRANSCRIPT_PART, EL_TRANSCRIPT_PART);
+        copy_in(t, (const char *)data + len - t->part, t->part);
 }
 
 void el_transcript_add(struct el_transcript *t, enum el_direction dir, uint64_t t_ns,
                        const void *data, size_t len)
 {
-    size_t kept = len < KEPT_MAX ? len : KEPT_MAX;
+    size_t kept = len < 2 * t->part ? len : 2 * t->part;
     uint64_t word = pack(t_ns - t->begun_ns, kept, dir, kept < len);
     size_t at = t->next & (t->cap - 1);
     size_t need = WORD + len;
@@ -188,7 +190,7 @@ void el_transcript_add_head(struct el_transcript *t, enum el_direction dir, uint
                             const void *data, size_t len, size_t keep)
 {
     size_t kept = len < keep ? len : keep;
-    assert(kept <= EL_TRANSCRIPT_PART);
+    assert(kept <= t->part);
     add_slowly(t, pack(t_ns - t->begun_ns, kept, dir, kept < len), data, len);
 }
 
@@ -210,7 +212,7 @@ int el_transcript_each(const struct el_transcript *t, el_transcript_fn *each, vo
             bytes += WORD;
         }
         size_t kept = word_kept(word);
-        size_t head = head_of(word);
+        size_t head = head_of(t, word);
         struct el_transcript_event e = {
             .dir = (enum el_direction)(word >> 1 & 0x7f),
             .t_ns = t->begun_ns + (word >> 24 << TICK_BITS),

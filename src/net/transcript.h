@@ -1,4 +1,4 @@
-/* transcript.h - the newest 64 KiB of what one connection sent and received, with times.
+/* transcript.h - the newest of what one connection sent and received, with times.
  * Counted references: the connection holds one, a report may hold another. One thread. */
 #ifndef EL_NET_TRANSCRIPT_H
 #define EL_NET_TRANSCRIPT_H
@@ -8,9 +8,13 @@
 
 #define EL_TRANSCRIPT_BYTES ((size_t)65536)
 
-/* Of one event at most this many bytes are kept from its start and from its end: a bulk
- * transfer costs little, and what a reader looks at is there. */
-#define EL_TRANSCRIPT_PART ((size_t)4096)
+/* What is kept where no report will show it all: enough for an error's message. */
+#define EL_TRANSCRIPT_BYTES_FEW ((size_t)4096)
+
+/* Of one event at most a sixteenth of that is kept from its start, and as much from its end: a
+ * bulk transfer costs little, and what a reader looks at is there. */
+#define EL_TRANSCRIPT_PARTS 16
+#define EL_TRANSCRIPT_PART (EL_TRANSCRIPT_BYTES / EL_TRANSCRIPT_PARTS)
 
 enum el_direction {
     EL_DIR_SEND,
@@ -24,9 +28,10 @@ enum el_direction {
 
 struct el_transcript;
 
-/* `name` (may be NULL) is copied: what reports call the party. One reference is held by
- * the caller. NULL when memory is out. */
-struct el_transcript *el_transcript_new(const char *name);
+/* `name` (may be NULL) is copied: what reports call the party. `most` bytes are kept, a power of
+ * two from 512 to EL_TRANSCRIPT_BYTES. One reference is held by the caller. NULL when memory is
+ * out. */
+struct el_transcript *el_transcript_new(const char *name, size_t most);
 struct el_transcript *el_transcript_ref(struct el_transcript *t);
 void el_transcript_unref(struct el_transcript *t);
 

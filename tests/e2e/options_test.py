@@ -2,6 +2,7 @@
 
 import os
 import pty
+import re
 import socket
 
 from harness import ECHOLOT, SCRIPTS, as_events, case, main
@@ -21,7 +22,7 @@ def help_texts(t):
     for command in ("test", "run", "serve"):
         t.matches(rf"^  {command} ", text)
     options = {
-        "test": "target filter filter-out list jobs fail-fast timeout test-timeout memory-limit "
+        "test": "target filter filter-out list jobs seed fail-fast timeout test-timeout memory-limit "
         "output transcript color quiet verbose help",
         "run": "timeout memory-limit help",
         "serve": "listen set list help",
@@ -58,6 +59,9 @@ MISUSES = {
     "two servers": (["serve", "echo", "time"], "'time'"),
     "jobs of none": (["test", "--jobs", "0", "x.lua"], "--jobs 0"),
     "jobs of a word": (["test", "-j", "many", "x.lua"], "many"),
+    "a seed of a word": (["test", "--seed", "seven", "x.lua"], "--seed seven: a whole number expected"),
+    "a negative seed": (["test", "--seed", "-1", "x.lua"], "--seed -1"),
+    "a seed with a fraction": (["test", "--seed", "1.5", "x.lua"], "--seed 1.5"),
     "a negative timeout": (["test", "--timeout", "-1", "x.lua"], "--timeout -1"),
     "a timeout of zero": (["test", "--timeout", "0", "x.lua"], "--timeout 0"),
     "a timeout that is no number": (["test", "--test-timeout", "nan", "x.lua"], "nan"),
@@ -385,6 +389,31 @@ def lost_folder(t):
     result = t.status(3, t.echolot("test", "-o", "pretty", "-o", f"jsonl={t.dir}/gone/r", script))
     t.matches("cannot write the report to .*/gone/r", result.errors())
     t.matches("^1 passed, 0 failed$", result.text())
+
+
+PROPERTIES = """
+local gen = require("echolot").gen
+property("holds", {{ runs = 20 }}, gen.integer(), function(n) log(n) end)
+property("does not", gen.line(), function(line) assert.is_true(#line < {limit}) end)
+"""
+
+
+@case("--seed: a run's report says how to repeat it; the same cases, whatever else is selected")
+def seed(t):
+    script = t.write("seeded.lua", PROPERTIES.format(limit=30))
+    report = t.status(1, t.echolot("test", script)).text()
+    t.matches(r"✓ holds \(20 cases, |ok holds \(20 cases, ", report)
+    t.matches(r'line = "a" × 30 \(30 bytes\)', report)
+    found = t.matches(r"falsified after \d+ cases? and \d+ shrinking steps \(--seed (\d+)\)", report)
+    repeated = t.status(1, t.echolot("test", "--seed", found[1], script)).text()
+    t.matches(re.escape(found[0]), repeated)
+    again = t.status(1, t.echolot("test", "--seed", found[1], "--filter", "not", "-j", "1", script)).text()
+    t.matches(re.escape(found[0]), again)
+    numbers = [as_events(t.echolot("test", "-o", "jsonl", "--seed", n, script).out) for n in ("0", "0", "1")]
+    logs = [[event["text"] for event in events if event["event"] == "log"] for events in numbers]
+    t.equal(20, len(logs[0]))
+    t.equal(logs[0], logs[1], "twice the same seed")
+    t.equal(True, logs[0] != logs[2], "another seed")
 
 
 @case("results go to standard output, diagnostics to standard error")

@@ -96,10 +96,11 @@ def fixed(t):
 @case("ics32: echo, fragments of four bytes, each line twice")
 def ics32(t):
     server = t.serve("ics32", "--listen", "127.0.0.1:0")
-    t.equal(["double", "echo", "fragments"], sorted(server.ports))
+    t.equal(["connect_four", "double", "echo", "fragments"], sorted(server.ports))
     conns = {name: t.connect(port) for name, port in server.ports.items()}
     for conn in conns.values():
         conn.sendall(b"hello there\r\n")
+    t.equal(b"ERROR\r\n", exactly(conns["connect_four"], 7))
     t.equal(b"hello there\r\n", conns["echo"].recv(4096))
     t.equal(b"hell", conns["fragments"].recv(4096))
     t.equal(b"o there\r\n", exactly(conns["fragments"], 9))
@@ -113,14 +114,14 @@ def ics32(t):
 def taken(t):
     holder = t.peer(peer.Refuser())
     result = t.echolot("serve", "ics32", "--set", f"fragments.port={holder.port}", "--set", "echo.port=0",
-                       "--set", "double.port=0", "--listen", "127.0.0.1")
+                       "--set", "double.port=0", "--set", "connect_four.port=0", "--listen", "127.0.0.1")
     t.status(1, result)
     t.matches(rf"\Aecholot: [^\n]*{holder.port}[^\n]*\n\Z", result.errors())
 
 
 @case("a server says where it listens, once it does, on 127.0.0.1 only")
 def address(t):
-    for name in ("chargen", "daytime", "discard", "echo", "ics32", "qotd", "time"):
+    for name in ("chargen", "connect_four", "daytime", "discard", "echo", "ics32", "qotd", "time"):
         server = t.serve(*([name] if name != "ics32" else [name, "--listen", "127.0.0.1:0"]))
         listening = listening_ports(server.pid)
         t.equal(sorted(server.ports.values()), sorted(listening), name)
@@ -152,7 +153,7 @@ def half_close(t):
 
 @case("RST in the middle of a conversation: the server goes on with the others")
 def reset(t):
-    for name in ("echo", "discard", "chargen", "daytime", "time", "qotd"):
+    for name in ("echo", "discard", "chargen", "connect_four", "daytime", "time", "qotd"):
         server = t.serve(name)
         before = open_descriptors(server)
         for i in range(100):

@@ -143,7 +143,7 @@ describe("qotd", function()
 end)
 
 describe("ics32", function()
-    it("is a plain echo, one in fragments, and one that answers twice", function()
+    it("is a plain echo, one in fragments, one that answers twice, and Connect Four", function()
         local running = servers.ics32():start()
         local echo <close> = echolot.connect(running.echo)
         assert.equal("hello\r\n", echo:send("hello\r\n"):recv())
@@ -153,6 +153,8 @@ describe("ics32", function()
         local double <close> = echolot.connect(running.double)
         assert.equal("hello\r\n", double:send("hello\r\n"):recv())
         assert.equal("hello\r\n", double:recv())
+        local connect_four <close> = echolot.connect(running.connect_four)
+        assert.equal("WELCOME me", connect_four:send("I32CFSP_HELLO me\r\n"):read())
     end)
 
     it("stands on the course's ports", function()
@@ -160,6 +162,7 @@ describe("ics32", function()
         assert.equal(5151, options.echo.port)
         assert.equal(5150, options.fragments.port)
         assert.equal(5152, options.double.port)
+        assert.equal(4444, options.connect_four.port)
     end)
 
     it("has the plain echo's address, and its members'", function()
@@ -170,8 +173,9 @@ describe("ics32", function()
         for i, member in ipairs(running.members) do
             names[i] = member.name
         end
-        assert.same({ "echo", "fragments", "double" }, names)
-        assert.is_unique({ running.echo.port, running.fragments.port, running.double.port })
+        assert.same({ "echo", "fragments", "double", "connect_four" }, names)
+        assert.is_unique({ running.echo.port, running.fragments.port, running.double.port,
+            running.connect_four.port })
     end)
 
     it("takes free ports unless told otherwise", function()
@@ -186,7 +190,7 @@ describe("ics32", function()
     end)
 
     it("refuses what its members do not know, by name", function()
-        assert.contains("servers.ics32: no option 'treble'; there are double, echo, fragments",
+        assert.contains("servers.ics32: no option 'treble'; there are connect_four, double, echo, fragments",
             refused(function() servers.ics32 { treble = {} } end))
         assert.contains("no option 'double.repat'; there are double.batch",
             refused(function() servers.ics32 { double = { repat = 3 } } end))
@@ -219,7 +223,10 @@ describe("ics32", function()
 
     it("closes all members at once", function()
         local running = servers.ics32():start()
-        local ports = { running.echo.port, running.fragments.port, running.double.port }
+        local ports = {}
+        for i, member in ipairs(running.members) do
+            ports[i] = member.port
+        end
         running:close()
         for _, port in ipairs(ports) do
             local err = assert.has_error(function() echolot.connect("127.0.0.1", port) end)
@@ -443,5 +450,6 @@ describe("settings of the command line", function()
         assert.contains("double.repeat_reply=N", text)
         assert.contains("(5150)", text)
         assert.contains("echo.OPTION=...", text)
+        assert.contains("connect_four.OPTION=... any other option of connect_four", text)
     end)
 end)

@@ -275,6 +275,20 @@ describe("a test", function()
         assert.equal("again again stubbed stubbed original stubbed", table.concat(result.logs, " "))
     end)
 
+    it("that is a property ends them with each case", function()
+        local result = inner.run [[
+            local gen = require("echolot").gen
+            local t = { f = function() return "original" end }
+            property("one", { runs = 3 }, gen.integer(0, 9), function(value)
+                local seen = t.f()
+                stub(t, "f").returns "stubbed"
+                assert.equal("original", seen)
+            end)
+            it("two", function() assert.equal("original", t.f()) end)
+        ]]
+        assert.same({ "one=pass", "two=pass" }, inner.outcome(result))
+    end)
+
     it("leaves spies of setup alone", function()
         local result = inner.run [[
             local t = { f = print }

@@ -14,7 +14,7 @@ struct fixture fixture_open(struct el_loop *loop, size_t max_buffer)
     loopback_pair(&ours, &f.peer);
     loopback_nonblocking(f.peer);
     assert_int_equal(el_sock_adopt(loop, ours, true, &stream), 0);
-    struct el_transcript *t = el_transcript_new("fixture");
+    struct el_transcript *t = el_transcript_new("fixture", EL_TRANSCRIPT_BYTES);
     assert_non_null(t);
     assert_int_equal(el_conn_new(loop, stream, max_buffer, t, &f.conn), 0);
     return f;

@@ -220,6 +220,20 @@ static void test_counts(void **state)
     }
 }
 
+static void test_whole(void **state)
+{
+    static const char *const bad[] = {"", "-1", "1.5", "2x", "x", "99999999999999999999"};
+    lua_State *L = *state;
+    assert_int_equal(PARSE(L, "--seed", "0"), 0);
+    lua_getfield(L, 1, "seed");
+    assert_true(lua_isinteger(L, -1) && lua_tointeger(L, -1) == 0);
+    for (size_t i = 0; i < COUNT_OF(bad); i++) {
+        if (PARSE(L, "--seed", bad[i]) == 0)
+            fail_msg("'%s' was taken", bad[i]);
+        assert_non_null(strstr(lua_tostring(L, 1), "a whole number expected"));
+    }
+}
+
 static void test_choices(void **state)
 {
     static const char *const good[] = {"never", "failed", "always"};
@@ -284,6 +298,7 @@ int main(void)
         WITH_LUA(test_sizes),
         WITH_LUA(test_seconds),
         WITH_LUA(test_counts),
+        WITH_LUA(test_whole),
         WITH_LUA(test_choices),
         WITH_LUA(test_complaints_name_the_option),
         WITH_LUA(test_each_parse_begins_anew),

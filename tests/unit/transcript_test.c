@@ -52,7 +52,7 @@ static void drop(struct log *log)
 
 static void test_empty(void **state)
 {
-    struct el_transcript *t = el_transcript_new(NULL);
+    struct el_transcript *t = el_transcript_new(NULL, EL_TRANSCRIPT_BYTES);
     (void)state;
     struct log log = read_back(t);
     assert_int_equal(log.n, 0);
@@ -67,7 +67,7 @@ static void test_empty(void **state)
 static void test_names_are_copied(void **state)
 {
     char name[] = "client", address[] = "tcp://a:1";
-    struct el_transcript *t = el_transcript_new(name);
+    struct el_transcript *t = el_transcript_new(name, EL_TRANSCRIPT_BYTES);
     (void)state;
     el_transcript_set_address(t, address);
     name[0] = address[0] = '!';
@@ -80,7 +80,7 @@ static void test_names_are_copied(void **state)
 
 static void test_references_are_counted(void **state)
 {
-    struct el_transcript *t = el_transcript_new("x");
+    struct el_transcript *t = el_transcript_new("x", EL_TRANSCRIPT_BYTES);
     (void)state;
     assert_ptr_equal(el_transcript_ref(t), t);
     el_transcript_unref(t);
@@ -95,7 +95,7 @@ static void test_events_come_back_in_order(void **state)
         EL_DIR_OPEN, EL_DIR_SEND,  EL_DIR_RECV,  EL_DIR_SHUTDOWN,
         EL_DIR_EOF,  EL_DIR_RESET, EL_DIR_CLOSE,
     };
-    struct el_transcript *t = el_transcript_new(NULL);
+    struct el_transcript *t = el_transcript_new(NULL, EL_TRANSCRIPT_BYTES);
     uint64_t began = el_clock_ns();
     (void)state;
     for (size_t i = 0; i < COUNT_OF(dirs); i++)
@@ -125,7 +125,7 @@ static size_t nth(size_t n, char *bytes)
 
 static void test_grows_without_dropping(void **state)
 {
-    struct el_transcript *t = el_transcript_new(NULL);
+    struct el_transcript *t = el_transcript_new(NULL, EL_TRANSCRIPT_BYTES);
     char bytes[512];
     (void)state;
     for (size_t n = 0; n < 300; n++) /* 300 * (8 + 150): below the cap */
@@ -144,7 +144,7 @@ static void test_grows_without_dropping(void **state)
 
 static void test_wraps_and_counts_what_it_drops(void **state)
 {
-    struct el_transcript *t = el_transcript_new(NULL);
+    struct el_transcript *t = el_transcript_new(NULL, EL_TRANSCRIPT_BYTES);
     char bytes[512];
     (void)state;
     for (size_t n = 0; n < 5000; n++) {
@@ -180,7 +180,7 @@ static void test_of_a_large_event_both_ends_are_kept(void **state)
         bytes[i] = (char)(i * 7 + i / 256);
     for (size_t i = 0; i < COUNT_OF(sizes); i++) {
         size_t n = sizes[i];
-        struct el_transcript *t = el_transcript_new(NULL);
+        struct el_transcript *t = el_transcript_new(NULL, EL_TRANSCRIPT_BYTES);
         el_transcript_add(t, EL_DIR_SEND, el_clock_ns(), bytes, n);
         struct log log = read_back(t);
         assert_int_equal(log.n, 1);
@@ -203,7 +203,7 @@ static void test_of_a_large_event_both_ends_are_kept(void **state)
 static void test_of_some_events_the_head_alone_is_kept(void **state)
 {
     static const size_t sizes[] = {0, 1, 63, 64, 65, 2 * EL_TRANSCRIPT_PART + 1};
-    struct el_transcript *t = el_transcript_new(NULL);
+    struct el_transcript *t = el_transcript_new(NULL, EL_TRANSCRIPT_BYTES);
     char bytes[2 * EL_TRANSCRIPT_PART + 1];
     (void)state;
     for (size_t i = 0; i < sizeof(bytes); i++)
@@ -227,7 +227,7 @@ static void test_of_some_events_the_head_alone_is_kept(void **state)
 
 static void test_large_events_wrap_too(void **state)
 {
-    struct el_transcript *t = el_transcript_new(NULL);
+    struct el_transcript *t = el_transcript_new(NULL, EL_TRANSCRIPT_BYTES);
     static char bytes[100000];
     (void)state;
     for (int n = 0; n < 100; n++) {
@@ -259,7 +259,7 @@ static void test_times_end_after_thirteen_days(void **state)
 {
     static const unsigned days[] = {0, 1, 12, 14, 100};
     static const size_t sizes[] = {3, 0, 1, 2, 200};
-    struct el_transcript *t = el_transcript_new(NULL);
+    struct el_transcript *t = el_transcript_new(NULL, EL_TRANSCRIPT_BYTES);
     uint64_t began = el_clock_ns();
     char bytes[200] = {0};
     (void)state;

@@ -58,13 +58,15 @@ M.udp = unavailable "udp"
 M.udp_listen = unavailable "udp_listen"
 M.process = unavailable "process"
 
--- The embedded servers are loaded when a script first asks for them.
+-- Loaded when a script first asks for them.
+local LAZY = { servers = "echolot.servers", gen = "echolot.gen" }
+
 return setmetatable(M, {
     __index = function(t, key)
-        if key == "servers" then
-            local servers = require "echolot.servers"
-            rawset(t, "servers", servers)
-            return servers
+        if LAZY[key] then
+            local module = require(LAZY[key])
+            rawset(t, key, module)
+            return module
         end
     end,
 })

@@ -3,8 +3,10 @@ local assert_module = require "echolot.assert"
 local busted = require "echolot.busted"
 local busted_state = require "echolot.busted.state"
 local core = require "echolot.core"
+local limited = require "echolot.limited"
 local record = require "echolot.record"
 local suite = require "echolot.suite"
+local verdict = require "echolot.property.verdict"
 
 local M = {}
 
@@ -13,25 +15,8 @@ local M = {}
 ---@field test_timeout number seconds
 ---@field skip integer tests with a number up to this one have run before
 ---@field fail_fast boolean
-
--- Runs `f` in a task of `scope` for at most `seconds`. true; or false, its error and traceback,
--- and whether the time was up.
-local function run_limited(scope, seconds, f)
-    local expired = false
-    local task = scope:spawn(f)
-    local timer = core.spawn(function()
-        core.sleep(seconds)
-        expired = true
-        task:cancel()
-    end)
-    local ok = pcall(task.join, task)
-    timer:cancel()
-    if ok then
-        return true
-    end
-    local err, traceback = task:failure()
-    return false, err, traceback, expired
-end
+---@field timeout number seconds of each wait
+---@field seed integer of the properties' cases
 
 -- The groups around a test, outermost first.
 local function lineage(test)
@@ -90,7 +75,7 @@ end
 
 -- Takes the outcome of one part of a test; the first that went wrong is the test's.
 local function settle(run, limit, ok, err, traceback, expired)
-    if run.status and run.status ~= "pass" then
+    if run.status and run.status ~= "pass" or not ok and verdict.settle(run, err) then
         return
     end
     run.status = status_of(run, ok, err, expired)
@@ -121,13 +106,13 @@ local function run_body(state, job, test, run)
     run.started = core.now()
     run.snapshot = busted_state.snapshot()
     state.running = run
-    settle(run, limit, run_limited(scope, limit, function()
+    settle(run, limit, limited.run(scope, limit, function()
         for _, group in ipairs(groups) do
             call_all(group.hooks.before_each)
         end
         test.body()
     end))
-    settle(run, limit, run_limited(scope, limit, function()
+    settle(run, limit, limited.run(scope, limit, function()
         wind_up(run, groups)
     end))
     local err, traceback = scope:close()
@@ -136,7 +121,9 @@ local function run_body(state, job, test, run)
     end
     state.running = nil
     run.duration = record.microseconds(core.now() - run.started)
-    run.transcript, run.dropped = record.transcript(scope, run.started)
+    if not run.transcript then -- that of a property is its last case's
+        run.transcript, run.dropped = record.transcript(scope, run.started)
+    end
 end
 
 local function target_of(state, test)
@@ -162,7 +149,7 @@ local function emit_end(state, job, test, run)
         duration = run.duration, error = run.error, reason = run.status == "skip" and run.reason or nil,
         checks = run.checks, failed_checks = #run.failed_checks > 0 and run.failed_checks or nil,
         facts = next(run.facts) and run.facts or nil, steps = #run.steps > 0 and run.steps or nil,
-        transcript = run.transcript or core.json.array {}, transcript_dropped = run.dropped,
+        property = run.property, transcript = run.transcript or core.json.array {}, transcript_dropped = run.dropped,
     }
 end
 
@@ -213,7 +200,7 @@ local function run_hooks(state, job, list)
     if #list == 0 then
         return true
     end
-    return run_limited(state.scope, job.test_timeout, function()
+    return limited.run(state.scope, job.test_timeout, function()
         call_all(list)
     end)
 end
@@ -281,10 +268,12 @@ local function install_reporting(state, env)
         for i = 1, parts.n do
             parts[i] = tostring(parts[i])
         end
-        state.emit {
-            event = "log", text = table.concat(parts, "\t"),
-            name = state.running and state.running.test.name or nil,
-        }
+        local text, run = table.concat(parts, "\t"), state.running
+        if run and run.logs then -- of a case: whether it is told, is not known yet
+            run.logs[#run.logs + 1] = text
+        else
+            state.emit { event = "log", text = text, name = run and run.test.name or nil }
+        end
     end
     env.assert = assert_module.new(nil, on_check)
     env.check = assert_module.new(function(failure)
@@ -318,6 +307,7 @@ function M.prepare(job, env, emit)
     local state = suite.new()
     state.emit = emit
     state.given_targets = job.targets or {}
+    state.timeout, state.test_timeout, state.seed = job.timeout, job.test_timeout, job.seed or 0
     state.file_errors = {}
     state.scope = core.scope(false)
     suite.install(state, env)

@@ -2,6 +2,7 @@
 --- runner walks the tree that comes of it.
 local core = require "echolot.core"
 local insulation = require "echolot.busted.insulation"
+local property = require "echolot.property"
 local target = require "echolot.target"
 
 local M = {}
@@ -73,7 +74,10 @@ end
 ---@field targets echolot.target[]
 ---@field own_targets table<string|table, echolot.target> of conversations with a target option
 ---@field unfinished? any the error of a group that is named and has no body yet
----@field running? table the test that runs now, as the runner sees it
+---@field running? table the test that runs now, as the runner sees it; within a property, its case
+---@field timeout number seconds of each wait
+---@field test_timeout number seconds of each test
+---@field seed integer of the properties' cases
 
 --- An empty suite.
 ---@return echolot.suite.state
@@ -278,6 +282,7 @@ function M.install(state, env)
         env[word] = make_hook(state, word)
     end
     env.conversation = make_conversation(state)
+    env.property = property.word(state, add_test, M.PENDING)
     env.pending = make_pending(state)
     env.finally = make_finally(state)
     env.target = function(...)

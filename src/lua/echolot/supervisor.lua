@@ -90,7 +90,7 @@ local function report_lost_test(self, active, kind, message)
         number = test.number, target = test.target,
         status = kind == "timeout" and "timeout" or "error",
         duration = core.now() - active.test_began, checks = 0,
-        error = { kind = kind, message = message }, transcript = core.json.array {},
+        error = { kind = kind, message = active.case and active.case .. "\n" .. message or message }, transcript = core.json.array {},
     })
 end
 
@@ -104,13 +104,15 @@ local function is_event(e)
     elseif e.event == "test_start" or e.event == "test_end" or e.event == "test_listed" then
         return type(e.name) == "string" and type(e.path) == "string" and math.type(e.line) == "integer"
             and (e.event ~= "test_end" or STATUSES[e.status] and type(e.duration) == "number")
+            and (e.property == nil or type(e.property) == "table" and math.type(e.property.cases) == "integer")
             and (e.event ~= "test_start" or math.type(e.number) == "integer")
     elseif e.event == "file_start" or e.event == "file_end" then
         return type(e.path) == "string"
     elseif e.event == "log" then
         return type(e.text) == "string"
     end
-    return e.event == "memory_limit" and math.type(e.limit) == "integer"
+    return e.event == "case" and type(e.text) == "string"
+        or e.event == "memory_limit" and math.type(e.limit) == "integer"
         or e.event == "script_exit" and math.type(e.status) == "integer"
 end
 
@@ -126,12 +128,15 @@ local function take_event(self, active, line)
     elseif e.event == "script_exit" then
         active.script_exit = e
         return false
+    elseif e.event == "case" then
+        active.case = e.text
+        return false
     elseif e.event == "file_start" then
         if active.restarted then
             return false -- told before
         end
     elseif e.event == "test_start" then
-        active.test, active.test_began, active.reached = e, core.now(), e.number
+        active.test, active.test_began, active.reached, active.case = e, core.now(), e.number, nil
     elseif e.event == "test_end" then
         active.test = nil
         if self.options.fail_fast and e.status ~= "pass" and e.status ~= "skip" then
@@ -170,7 +175,7 @@ local function job_for(self, path, skip)
     return {
         path = core.text.to_utf8(path), path_hex = hex(path), skip = skip, list = o.list, filter = o.filter, filter_out = o.filter_out,
         targets = o.targets, timeout = o.timeout, test_timeout = o.test_timeout,
-        memory_limit = o.memory_limit, fail_fast = o.fail_fast,
+        memory_limit = o.memory_limit, fail_fast = o.fail_fast, seed = o.seed,
     }
 end
 

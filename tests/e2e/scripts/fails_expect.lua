@@ -2,11 +2,15 @@
 local echolot = require "echolot"
 local line, pattern, regex = echolot.line, echolot.pattern, echolot.regex
 
+-- Other ends of the running test: one that nobody holds may be collected, and closed, at any time.
+local held
+
 -- A connection whose other end says this, and then ends, if asked to, or resets.
 local function hears(bytes, last)
     local listener <close> = echolot.listen "127.0.0.1:0"
     local client = echolot.connect(listener.address, { name = "client", timeout = 0.05 })
     local server = listener:accept()
+    held = server
     server:send(bytes)
     if last == "eof" then
         server:shutdown()

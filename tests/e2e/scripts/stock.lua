@@ -135,4 +135,7 @@ raises("plain", echolot.run, error, "plain", 0)
 local same = assert(echolot.servers.echo { reply = "upper" }):start()
 equal("HI", echolot.connect(same.address):send "hi\n":read())
 same:close()
+local line = echolot.gen.line(1, 9):such_that(function(s) return s ~= "x" end)
+equal(line:sample(7), echolot.gen.sample(line, 7))
+raises("usage", echolot.gen.integer, 2, 1)
 print "ok"

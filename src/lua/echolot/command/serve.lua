@@ -27,7 +27,7 @@ local function find(name)
 end
 
 local function list(definition)
-    print(("%-9s %s"):format(definition.name, definition.summary))
+    print(("%-12s %s"):format(definition.name, definition.summary))
     for _, line in ipairs(options_of.describe(definition.options)) do
         print("  " .. line)
     end

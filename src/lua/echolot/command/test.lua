@@ -12,6 +12,9 @@ local M = {}
 -- The exit statuses of the contract.
 local PASSED, FAILED, USAGE, INTERNAL, NOTHING = 0, 1, 2, 3, 5
 
+-- Of a seed that nobody gave: short enough to be typed.
+local SEED_MAX = 999999999
+
 local function complain(...)
     io.stderr:write("echolot test: ", core.text.for_terminal(table.concat { ... }, false), "\n")
 end
@@ -57,6 +60,7 @@ local function job_options(options)
         list = options.list, timeout = options.timeout or 5,
         test_timeout = options["test-timeout"] or 60,
         memory_limit = options["memory-limit"] or 512 << 20,
+        seed = options.seed or math.random(0, SEED_MAX),
         fail_fast = options["fail-fast"], jobs = options.jobs or host.processors(),
     }
 end
@@ -99,7 +103,7 @@ local function run_all(job, files, reporters)
         reporters:event(event, line)
     end
     current = { counts = counts, reporters = reporters, started = core.now() }
-    emit { event = "run_start", t = core.unix_time(), files = #files, version = host.version() }
+    emit { event = "run_start", t = core.unix_time(), files = #files, version = host.version(), seed = job.seed }
     supervisor.new(job, files, emit):run()
     emit {
         event = "run_end", t = core.unix_time(), counts = counts:summary(),

@@ -151,6 +151,8 @@ local function test_end(self, event)
     end
     if not self.quiet and self.lines[event.path] then
         local note = event.status == "skip" and (" (%s)"):format(clean(event.reason or "skipped"))
+            or event.status == "pass" and event.property
+            and (" (%d cases, %s)"):format(event.property.cases, seconds(event.duration))
             or event.duration >= 0.0005 and (" (%s)"):format(seconds(event.duration)) or ""
         test_line(self, event, note)
         local below = {}

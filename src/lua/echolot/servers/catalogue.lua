@@ -3,7 +3,9 @@
 ---@type echolot.servers.definition[]
 local M = {}
 
-for i, name in ipairs { "chargen", "daytime", "discard", "echo", "ics32", "qotd", "time" } do
+for i, name in ipairs {
+    "chargen", "connect_four", "daytime", "discard", "echo", "ics32", "qotd", "time",
+} do
     M[i] = require("echolot.servers." .. name)
 end
 

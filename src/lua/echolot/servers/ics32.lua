@@ -1,18 +1,19 @@
 --- The servers of a first course on sockets (ICS 32, "Sockets, part 1"), each on its port:
---- one that echoes, and two that "work slightly differently".
+--- one that echoes, two that "work slightly differently", and one that plays Connect Four.
+local connect_four = require "echolot.servers.connect_four"
 local core = require "echolot.core"
 local echo = require "echolot.servers.echo"
 local server = require "echolot.servers.server"
 
 local OP = "servers.ics32"
 
--- Every option of echo, with defaults of the member's own.
-local function member(name, port, help, own)
+-- Every option of the server that it is, with defaults of the member's own.
+local function member(name, base, port, help, own)
     local options = {
         { name = "port", type = "integer", min = 0, max = 65535, default = port, own = true,
             help = help .. "; 0: any free port" },
     }
-    for _, option in ipairs(echo.options) do
+    for _, option in ipairs(base.options) do
         local copy = {}
         for key, value in pairs(option) do
             copy[key] = value
@@ -21,7 +22,7 @@ local function member(name, port, help, own)
         copy.default = own[option.name] or option.default
         options[#options + 1] = copy
     end
-    return { name = name, type = "group", base = "echo", help = help, options = options }
+    return { name = name, type = "group", base = base, help = help, options = options }
 end
 
 ---@type echolot.servers.definition
@@ -29,13 +30,14 @@ local M = {
     name = "ics32",
     summary = "a group: the servers of the course ICS 32",
     options = {
-        member("echo", 5151, "port of the plain echo", {}),
+        member("echo", echo, 5151, "port of the plain echo", {}),
         -- One receive is not one message. Four bytes, so that a short word is cut, too.
-        member("fragments", 5150, "port of the echo in delayed fragments",
+        member("fragments", echo, 5150, "port of the echo in delayed fragments",
             { chunk = 4, chunk_delay = 0.05 }),
         -- The second copy comes later: it is what the next receive gives.
-        member("double", 5152, "port of the echo that answers each line twice",
+        member("double", echo, 5152, "port of the echo that answers each line twice",
             { repeat_reply = 2, chunk_delay = 0.05 }),
+        member("connect_four", connect_four, 4444, "port of Connect Four", {}),
     },
 }
 
@@ -94,7 +96,7 @@ function M.start(self, address, report)
     for i, option in ipairs(M.options) do
         local options = self.options[option.name]
         local at = core.address(host, port or options.port)
-        running.members[i] = server.listen(option.name, echo, options, at, report)
+        running.members[i] = server.listen(option.name, option.base, options, at, report)
         running[option.name] = running.members[i]
     end
     local first = running.members[1]

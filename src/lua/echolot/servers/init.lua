@@ -5,6 +5,7 @@ local server = require "echolot.servers.server"
 
 ---@class echolot.servers
 ---@field chargen fun(options?: table): echolot.server
+---@field connect_four fun(options?: table): echolot.server
 ---@field daytime fun(options?: table): echolot.server
 ---@field discard fun(options?: table): echolot.server
 ---@field echo fun(options?: table): echolot.server

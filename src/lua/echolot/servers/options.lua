@@ -12,9 +12,11 @@ local M = {}
 ---@field max? number
 ---@field choices? string[]
 ---@field options? echolot.servers.option[] of a group
----@field base? string of a group: the server whose options these are
+---@field base? echolot.servers.definition of a group: the server whose options these are
 ---@field own? boolean in a group: not as in its base
 ---@field line_max? integer of texts: the most bytes of each
+---@field accepts? fun(text: string): boolean of texts: whether one will do
+---@field form? string of texts that have to be accepted: what they are, in words
 
 -- Shows at most this much of a value that is refused.
 local SHOWN_MAX = 60
@@ -93,7 +95,8 @@ types.text = {
 
 types.texts = {
     expected = function(option)
-        return ("a list of strings, each of 1 to %d bytes"):format(option.line_max)
+        return option.form and "a list of " .. option.form
+            or ("a list of strings, each of 1 to %d bytes"):format(option.line_max)
     end,
     check = function(option, value)
         if type(value) ~= "table" or rawlen(value) == 0 then
@@ -102,7 +105,8 @@ types.texts = {
         local copy = {}
         for key, text in next, value do
             if math.type(key) ~= "integer" or key < 1 or key > rawlen(value)
-                or type(text) ~= "string" or #text == 0 or #text > option.line_max then
+                or type(text) ~= "string" or #text == 0 or #text > option.line_max
+                or option.accepts and not option.accepts(text) then
                 return nil
             end
             copy[key] = text
@@ -116,7 +120,7 @@ types.texts = {
 
 types.group = {
     expected = function(option)
-        return "a table of options of " .. option.base
+        return "a table of options of " .. option.base.name
     end,
 }
 
@@ -149,11 +153,12 @@ local function unknown(op, schema, prefix, name)
     usage(op, ("no option '%s'; %s"):format(prefix .. name, names(schema, prefix)))
 end
 
-local function check_one(op, option, prefix, value)
+-- `given`: what stood in the place of the value.
+local function check_one(op, option, prefix, value, given)
     local kept = types[option.type].check(option, value)
     if kept == nil then
         usage(op, ("option '%s' is %s, not %s"):format(
-            prefix .. option.name, types[option.type].expected(option), shown(value)))
+            prefix .. option.name, types[option.type].expected(option), shown(given)))
     end
     return kept
 end
@@ -177,7 +182,7 @@ local function check(op, schema, given, prefix)
             end
             kept[option.name] = check(op, option.options, value or {}, prefix .. option.name .. ".")
         elseif value ~= nil then
-            kept[option.name] = check_one(op, option, prefix, value)
+            kept[option.name] = check_one(op, option, prefix, value, value)
         else
             kept[option.name] = option.default
         end
@@ -216,7 +221,7 @@ local function parse_into(op, schema, given, prefix, key, text)
         usage(op, ("option '%s' is %s, not %s"):format(
             prefix .. key, types[option.type].expected(option), shown(text)))
     end
-    check_one(op, option, prefix, value)
+    check_one(op, option, prefix, value, text)
     if option.type == "texts" and given[key] then
         value = table.move(value, 1, #value, #given[key] + 1, given[key])
     end
@@ -274,7 +279,7 @@ function M.describe(schema)
                 end
             end
             left[#left + 1] = option.name .. ".OPTION=..."
-            right[#right + 1] = "any other option of " .. option.base
+            right[#right + 1] = "any other option of " .. option.base.name
         end
     end
     local lines = {}
