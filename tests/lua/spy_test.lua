@@ -299,6 +299,29 @@ describe("a test", function()
         assert.same({ "one=pass", "two=pass" }, inner.outcome(result))
     end)
 
+    it("may put stubs in the place of the library's own functions", function()
+        local result = inner.run [[
+            local libraries = { _G = _G, table = table, string = string, math = math, os = os, io = io,
+                coroutine = coroutine, debug = debug, utf8 = utf8, package = package }
+            for name, library in pairs(libraries) do
+                for key, value in pairs(library) do
+                    if type(value) == "function" then
+                        it(name .. "." .. key .. " passes", function() stub(library, key) end)
+                        it(name .. "." .. key .. " fails", function()
+                            stub(library, key)
+                            assert.spy(spy.new()).was.called_with({ 1 }, "x")
+                        end)
+                    end
+                end
+            end
+        ]]
+        assert.is_true(#result.tests > 200)
+        for _, test in ipairs(result.tests) do
+            local wanted = test.name:find " passes$" and "pass" or "fail"
+            assert.equal(wanted, test.status, test.name)
+        end
+    end)
+
     it("is not lost by a table that cannot be put back", function()
         local result = inner.run [[
             it("one", function()

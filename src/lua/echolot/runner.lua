@@ -10,6 +10,10 @@ local verdict = require "echolot.property.verdict"
 
 local M = {}
 
+-- A test may have put stubs in the place of the library's functions.
+local error, ipairs, pcall, tostring = error, ipairs, pcall, tostring
+local concat, insert, move, pack, unpack = table.concat, table.insert, table.move, table.pack, table.unpack
+
 ---@class echolot.runner.job
 ---@field path string
 ---@field test_timeout number seconds
@@ -23,7 +27,7 @@ local function lineage(test)
     local groups = {}
     local group = test.parent
     while group do
-        table.insert(groups, 1, group)
+        insert(groups, 1, group)
         group = group.parent
     end
     return groups
@@ -43,7 +47,7 @@ local function wind_up(run, groups)
         steps[#steps + 1] = run.finally[i]
     end
     for i = #groups, 1, -1 do
-        table.move(groups[i].hooks.after_each, 1, #groups[i].hooks.after_each, #steps + 1, steps)
+        move(groups[i].hooks.after_each, 1, #groups[i].hooks.after_each, #steps + 1, steps)
     end
     steps[#steps + 1] = function()
         run.snapshot:revert()
@@ -264,11 +268,11 @@ local function install_reporting(state, env)
         end
     end
     local function log(...)
-        local parts = table.pack(...)
+        local parts = pack(...)
         for i = 1, parts.n do
             parts[i] = tostring(parts[i])
         end
-        local text, run = table.concat(parts, "\t"), state.running
+        local text, run = concat(parts, "\t"), state.running
         if run and run.logs then -- of a case: whether it is told, is not known yet
             run.logs[#run.logs + 1] = text
         else
@@ -289,13 +293,13 @@ local function install_reporting(state, env)
         local run = running "step"
         local entry = { name = tostring(name), t = record.microseconds(core.now() - run.started) }
         run.steps[#run.steps + 1] = entry
-        local results = table.pack(pcall(f, ...))
+        local results = pack(pcall(f, ...))
         entry.duration = record.microseconds(core.now() - run.started - entry.t)
         entry.failed = not results[1] or nil
         if not results[1] then
             error(results[2], 0)
         end
-        return table.unpack(results, 2, results.n)
+        return unpack(results, 2, results.n)
     end
 end
 

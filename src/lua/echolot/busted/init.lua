@@ -1,4 +1,5 @@
 --- busted's modules and globals: a spec file written for it finds here what it requires.
+local binary = require "echolot.busted.binary"
 local core = require "echolot.core"
 local match = require "echolot.busted.match"
 local mock = require "echolot.busted.mock"
@@ -36,7 +37,8 @@ function M.install(env)
     loaded.luassert, loaded["luassert.assert"] = env.assert, env.assert
     loaded["luassert.spy"], loaded["luassert.stub"] = spy, stub
     loaded["luassert.mock"], loaded["luassert.match"] = mock, match
-    loaded["luassert.util"], loaded.say = util, say
+    loaded["luassert.util"], loaded["luassert.formatters.binarystring"] = util, binary
+    loaded.say = say
 end
 
 return M
