@@ -192,6 +192,44 @@ describe("misuse", function()
     end)
 end)
 
+insulate("a group that is insulated", function()
+    local concurrency = require "echolot.concurrency"
+    package.loaded["echolot.spy_test"] = "kept"
+    package.loaded.own_module = "own"
+    it("has what its body did", function()
+        assert.equal("own", package.loaded.own_module)
+        assert.is_true(rawequal(concurrency, package.loaded["echolot.concurrency"]))
+    end)
+end)
+
+describe("behind an insulated group", function()
+    it("there are Echolot's modules, and no others", function()
+        assert.is_nil(package.loaded.own_module)
+        assert.equal("kept", package.loaded["echolot.spy_test"])
+    end)
+end)
+
+describe("assert", function()
+    it("keeps the fields that a script gives it, whatever is registered", function()
+        ours.own_helper = print
+        ours:register("assertion", "own_word", function() return true end)
+        assert.equal(print, ours.own_helper)
+        ours.own_word()
+        ours:unregister("assertion", "own_word")
+        misuse("assert has no .own_word", function() return ours.own_word end)
+        ours.own_helper = nil
+    end)
+
+    it("lets a name be registered that is built in, until it is unregistered", function()
+        ours:register("assertion", "equal", function() return true end)
+        ours.equal(1, 2)
+        ours.are.equal(1, 2)
+        ours:unregister("assertion", "equal")
+        fails("expected 1, got 2", ours.equal, 1, 2)
+        fails("expected 1, got 2", ours.are.equal, 1, 2)
+    end)
+end)
+
 describe("what is kept", function()
     it("are copies, of any nesting and with cycles", function()
         local deep = {}

@@ -23,7 +23,7 @@ local M = {}
 local find, format = string.find, string.format
 local error, next, rawset, select, setmetatable, type = error, next, rawset, select, setmetatable, type
 local unpack = table.unpack
-local getinfo = debug.getinfo
+local getinfo, getmetatable = debug.getinfo, debug.getmetatable
 
 local entries = assertions.entries
 
@@ -402,11 +402,15 @@ end
 ---@field error_matches fun(f: function, pattern: string, init?: integer, plain?: boolean, message?: string): any ...
 ---@field [string] echolot.assert.object
 
---- Forgets where keys have led.
+--- Forgets where keys have led. What the script has put there stays.
 ---@param node table
-local function forget(node)
-    for key in next, node do
-        node[key] = nil
+---@param kind string
+local function forget(node, kind)
+    for key, value in next, node do
+        local metatable = getmetatable(value)
+        if type(metatable) == "table" and metatable.__name == kind then
+            node[key] = nil
+        end
     end
 end
 
@@ -432,12 +436,12 @@ function M.new(on_failure, on_check)
     local object = make_node(owner, {}, nil, owner.name, make_plain(owner))
     extension.add_methods(object)
     registry.on_change(owner, function()
+        local kind = "echolot." .. owner.name
         for _, node in next, owner.nodes do
-            forget(node)
+            forget(node, kind)
         end
         owner.nodes = {}
-        forget(object)
-        extension.add_methods(object)
+        forget(object, kind)
     end)
     return object
 end

@@ -14,10 +14,22 @@ local type = type
 ---@field names table<string, string>
 ---@field prefixes table<string, integer> how many names begin with these words
 ---@field most_words integer
+---@field readings table<string, echolot.vocabulary.reading> of words that were read before
+
+local all = {}
 
 ---@return echolot.vocabulary
 function M.new()
-    return { names = {}, prefixes = {}, most_words = 1 }
+    local vocabulary = { names = {}, prefixes = {}, most_words = 1, readings = {} }
+    all[#all + 1] = vocabulary
+    return vocabulary
+end
+
+-- A name may be part of what any words say, of modifiers in every vocabulary.
+local function forget_readings()
+    for index = 1, #all do
+        all[index].readings = {}
+    end
 end
 
 ---@param vocabulary echolot.vocabulary
@@ -44,6 +56,7 @@ function M.add(vocabulary, name, meaning)
         count_prefixes(vocabulary, name, 1)
     end
     vocabulary.names[name] = meaning
+    forget_readings()
 end
 
 ---@param vocabulary echolot.vocabulary
@@ -52,6 +65,7 @@ function M.remove(vocabulary, name)
     if vocabulary.names[name] ~= nil then
         count_prefixes(vocabulary, name, -1)
         vocabulary.names[name] = nil
+        forget_readings()
     end
 end
 
@@ -121,11 +135,10 @@ end
 ---@field modifiers string[] registered ones, in order
 ---@field id string the same for words that say the same and can be continued alike
 
---- Reads words. nil if one of them has no meaning there.
 ---@param vocabulary echolot.vocabulary
 ---@param words string[]
 ---@return echolot.vocabulary.reading?
-function M.read(vocabulary, words)
+local function read(vocabulary, words)
     local reading = { negated = false, modifiers = {} }
     local open = find_open(vocabulary, words)
     local last, negated_behind = #words, false
@@ -151,6 +164,20 @@ function M.read(vocabulary, words)
     end
     reading.id = (reading.negated and "not " or "") .. concat(reading.modifiers, " ") .. "|" .. (reading.name or "")
         .. "|" .. (open and concat(words, "_", open) or "")
+    return reading
+end
+
+--- Reads words. nil if one of them has no meaning there.
+---@param vocabulary echolot.vocabulary
+---@param words string[]
+---@return echolot.vocabulary.reading?
+function M.read(vocabulary, words)
+    local key = concat(words, "_")
+    local reading = vocabulary.readings[key]
+    if not reading then
+        reading = read(vocabulary, words)
+        vocabulary.readings[key] = reading
+    end
     return reading
 end
 

@@ -3,7 +3,8 @@
 --- again for the group's tests.
 local M = {}
 
-local next, rawequal, rawget, rawset = next, rawequal, rawget, rawset
+local find = string.find
+local next, rawequal, rawget, rawset, type = next, rawequal, rawget, rawset, type
 
 -- Stands for what is not there.
 local ABSENT = {}
@@ -51,12 +52,19 @@ local function apply(into, changes)
     end
 end
 
---- Makes globals and modules what they were.
+--- Makes globals and modules what they were. Echolot's own modules stay: they are loaded when they are first needed, and
+--- are to be there once.
 ---@param globals table
 ---@param loaded table
 local function restore(globals, loaded)
     apply(_G, compare(globals, _G))
-    apply(package.loaded, compare(loaded, package.loaded))
+    local changes = compare(loaded, package.loaded)
+    for name, module in next, changes do
+        if module == ABSENT and type(name) == "string" and find(name, "^echolot") then
+            changes[name] = nil
+        end
+    end
+    apply(package.loaded, changes)
 end
 
 --- Puts in place what a group's body did. The function that it returns takes that back, and what came since.
