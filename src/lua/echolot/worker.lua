@@ -2,6 +2,7 @@
 local core = require "echolot.core"
 local host = require "echolot.host"
 local record = require "echolot.record"
+local resolver = require "echolot.resolver"
 local runner = require "echolot.runner"
 local script = require "echolot.script"
 local assert_module = require "echolot.assert"
@@ -106,6 +107,7 @@ return function(text)
     local job = assert(core.json.decode(text))
     job.file = job.path_hex:gsub("%x%x", function(digits) return string.char(tonumber(digits, 16)) end)
     core.set_timeout(job.timeout)
+    assert(resolver.use(job.resolver))
     install_exit()
     local task = core.root:spawn(run_file, job)
     task:join()
