@@ -19,8 +19,8 @@
     }
 #define RESOLVER                                                                         \
     {                                                                                    \
-        "resolver", 0, EL_OPT_TEXT, "system|dns[=SERVER,...]",                           \
-            "who looks names up (system)"                                                \
+        "resolver", 0, EL_OPT_TEXT, "WHO",                                               \
+            "looks names up: system, or dns[=SERVER,...] (system)"                       \
     }
 
 static const struct el_option test_options[] = {

@@ -63,10 +63,12 @@ local function read_file(state, job)
         return { kind = "load", message = why }
     end
     local task = state.scope:spawn(chunk)
-    if pcall(task.join, task) then
+    local err, traceback = state.unfinished, nil
+    if not pcall(task.join, task) then
+        err, traceback = task:failure()
+    elseif not state.unfinished then
         return nil
     end
-    local err, traceback = task:failure()
     local out = record.error(err, traceback)
     out.kind = "load"
     return out
