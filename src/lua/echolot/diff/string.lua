@@ -310,9 +310,9 @@ local function add_run(lines, run)
     end
 end
 
---- Adds what `echolot.align` found, runs of equal lines folded.
+--- Adds what `echolot.diff.align` found, runs of equal lines folded.
 ---@param lines echolot.diff.line[]
----@param steps echolot.align.step[]
+---@param steps echolot.diff.align.step[]
 ---@param old string[]
 ---@param new string[]
 local function add_steps(lines, steps, old, new)
