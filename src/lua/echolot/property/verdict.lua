@@ -2,7 +2,7 @@
 local case = require "echolot.property.case"
 local choices = require "echolot.gen.choices"
 local inspect = require "echolot.inspect"
-local record = require "echolot.record"
+local record = require "echolot.run.record"
 local values = require "echolot.property.values"
 
 local M = {}

@@ -5,7 +5,7 @@ local core = require "echolot.core"
 local facts = require "echolot.report.facts"
 local failure = require "echolot.report.failure"
 local styles = require "echolot.report.style"
-local tally = require "echolot.tally"
+local tally = require "echolot.run.tally"
 local transcript = require "echolot.report.transcript"
 
 local M = {}
