@@ -33,8 +33,16 @@ local function call_all(list)
     end
 end
 
+-- An error beside the one that the test ends with.
+local function add_error(run, err)
+    local is_news = err ~= suite.PENDING and not (core.error.is(err) and err.kind == "cancelled")
+    if is_news then
+        run.failed_checks[#run.failed_checks + 1] = record.error(err)
+    end
+end
+
 -- What comes after the body, whether it failed or not: finally, then after_each from the inside
--- out. All are called; the first error counts.
+-- out. All are called; the first error of a test that has none yet is its own.
 local function wind_up(run, groups)
     local steps = {}
     for i = #run.finally, 1, -1 do
@@ -43,11 +51,13 @@ local function wind_up(run, groups)
     for i = #groups, 1, -1 do
         table.move(groups[i].hooks.after_each, 1, #groups[i].hooks.after_each, #steps + 1, steps)
     end
-    local first_error
+    local passed, first_error = run.status == "pass", nil
     for _, step in ipairs(steps) do
         local ok, err = pcall(step)
-        if not ok and first_error == nil then
-            first_error = err
+        if not ok and passed and first_error == nil then
+            first_error = err == nil and "nil" or err
+        elseif not ok then
+            add_error(run, err)
         end
     end
     if first_error ~= nil then
