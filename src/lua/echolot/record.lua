@@ -21,18 +21,6 @@ function M.traceback(text)
     return #kept > 1 and table.concat(kept, "\n") or nil
 end
 
--- Text of any error value. A value whose __tostring raises does not hide that there was an error.
-local function describe(err)
-    if type(err) == "string" then
-        return err
-    end
-    local ok, text = pcall(tostring, err)
-    if ok and getmetatable(err) and type(text) == "string" then
-        return text
-    end
-    return inspect.value(err)
-end
-
 -- Of what a peer had sent when an error came, as many bytes go into its report.
 local RECEIVED_MAX = 4096
 
@@ -42,7 +30,7 @@ local RECEIVED_MAX = 4096
 ---@return table
 function M.error(err, traceback)
     local out = { kind = "error", traceback = M.traceback(traceback) }
-    out.message = describe(err)
+    out.message = inspect.error(err)
     if core.error.is(err) then
         local function text(value)
             return value ~= nil and tostring(value) or nil

@@ -1,6 +1,7 @@
 --- Runs the tests of one file, each in a task and a scope of its own, and tells what happened.
 local assert_module = require "echolot.assert"
 local core = require "echolot.core"
+local inspect = require "echolot.inspect"
 local limited = require "echolot.limited"
 local record = require "echolot.record"
 local suite = require "echolot.suite"
@@ -55,7 +56,7 @@ local function wind_up(run, groups)
     for _, step in ipairs(steps) do
         local ok, err = pcall(step)
         if not ok and passed and first_error == nil then
-            first_error = err == nil and "nil" or err
+            first_error = err == nil and inspect.error(nil) or err
         elseif not ok then
             add_error(run, err)
         end
