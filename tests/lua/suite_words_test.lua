@@ -193,6 +193,18 @@ describe("what a test reports", function()
         assert.is_true(test.duration >= 0)
     end)
 
+    it("has steps with a name and a function only", function()
+        local result = inner.run [[
+            it("no function", function() step "x" end)
+            it("no name", function() step(function() end) end)
+        ]]
+        assert.contains("a function is expected, got nil", result.tests[1].error.message)
+        assert.equal("usage", result.tests[1].error.kind)
+        assert.matches("_test%.lua:1$", result.tests[1].error.where)
+        assert.is_nil(result.tests[1].steps)
+        assert.contains("a name is expected first, got function", result.tests[2].error.message)
+    end)
+
     it("may be facts of no other kind", function()
         local result = inner.run [[
             for name, value in pairs { f = print, nested = { print }, co = coroutine.create(print) } do

@@ -1,6 +1,7 @@
 --- What of a test goes into its report: errors, transcripts and facts as plain JSON values.
 local core = require "echolot.core"
 local inspect = require "echolot.inspect"
+local raised = require "echolot.raised"
 
 local M = {}
 
@@ -118,6 +119,15 @@ function M.fact_name(name)
         usage("fact", "a name is expected first, got " .. type(name))
     end
     return key_text(name)
+end
+
+--- Checks what `step` was given.
+function M.check_step(name, f)
+    if type(name) ~= "string" and type(name) ~= "number" then
+        usage("step", "a name is expected first, got " .. type(name))
+    elseif not raised.is_callable(f) then
+        usage("step", "a function is expected, got " .. type(f))
+    end
 end
 
 local function is_list(t)

@@ -283,6 +283,7 @@ local function install_reporting(state, env)
     end
     env.step = function(name, f, ...)
         local run = running "step"
+        record.check_step(name, f)
         local entry = { name = tostring(name), t = record.microseconds(core.now() - run.started) }
         run.steps[#run.steps + 1] = entry
         local results = table.pack(pcall(f, ...))
