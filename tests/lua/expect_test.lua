@@ -318,6 +318,23 @@ describe("json", function()
         assert.matches("%.user%.name: expected pattern", differs { user = { name = echolot.pattern "%d" } })
     end)
 
+    it("tells the first difference, and where there are others", function()
+        local ours = given '{"a": 1, "b": [1, 2], "c": {"d": 4}, "e": 5}\n'
+        local message = pair.fails("mismatch", ours, "expect",
+            echolot.json { a = 2, b = { 1, 3 }, c = { d = 5 }, e = 5, f = 6 }).message
+        assert.contains(".a: expected 2, got 1 (and at .b[2], .c.d, .f)\n", message)
+    end)
+
+    it("tells of very many differences that there are more", function()
+        local template, fields = {}, {}
+        for i = 1, 50 do
+            template[i], fields[i] = i, i + 1
+        end
+        local ours = given("[" .. table.concat(fields, ",") .. "]\n")
+        local message = pair.fails("mismatch", ours, "expect", echolot.json(template)).message
+        assert.matches("%[1%]: expected 1, got 2 %(and at %[2%], %[3%], %[4%] and more%)\n", message)
+    end)
+
     it("says where a line is no JSON", function()
         local ours = given '{"a":1,"a":2}\n[1,\n'
         assert.matches("duplicate", pair.fails("mismatch", ours, "expect", echolot.json()).message)

@@ -144,6 +144,9 @@ end
 ---@return echolot.diff.line[]
 local function literal_lines(fields, part, rest)
     local lines = diff.compare(fields.expected, part)
+    if fields.frame == "line" and find(fields.expected, "\n$") then
+        add(lines, "note", "    (a line is compared without its end: leave it out)")
+    end
     if rest > 0 and #lines > 0 then
         add(lines, "note", format("    (%s came after this)", plural(rest, "more byte")))
     end
