@@ -113,13 +113,16 @@ static void begin(lua_State *L, struct el_lconn *lc, struct el_expectation *x, e
 /* [-0, +n] Pushes the captures of the match. Returns how many. */
 static int push_captures(lua_State *L, struct el_lconn *lc, const struct el_match *m)
 {
+    const struct el_matcher *leaf = m->leaf;
     const char *data = el_buf_data(&lc->conn->rx);
+    if (leaf == NULL)
+        return 0;
     unsigned n = el_match_captures(m);
     luaL_checkstack(L, (int)n + 4, "too many captures");
     for (unsigned k = 0; k < n; k++) {
         size_t start, len;
         el_match_capture(m, k, &start, &len);
-        if (len == EL_PATTERN_POSITION && m->leaf->kind == EL_MATCHER_PATTERN)
+        if (len == EL_PATTERN_POSITION && leaf->kind == EL_MATCHER_PATTERN)
             lua_pushinteger(L, (lua_Integer)start + 1);
         else if (len == EL_REGEX_UNSET)
             lua_pushnil(L);
@@ -140,7 +143,7 @@ static int succeed(lua_State *L, struct el_lconn *lc, struct el_expectation *x,
 {
     struct el_match *m = &x->match;
     if (m->leaf == NULL || m->leaf->kind < EL_MATCHER_HOST_PART)
-        lua_settop(L, MATCHER);           /* another alternative's may stand there */
+        lua_settop(L, MATCHER); /* another alternative's may stand there */
     luaL_checkstack(L, 4, "too many captures");
     int hosted = lua_gettop(L) - MATCHER; /* captures of a matcher of the script's own */
     int captures = hosted > 0 ? hosted : push_captures(L, lc, m);

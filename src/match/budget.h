@@ -13,10 +13,13 @@
 #define EL_BUDGET_SHORT_NS 1000000u
 
 struct el_budget {
-    uint64_t began_ns, looked_ns; /* 0: not begun */
+    uint64_t began_ns, looked_ns; /* 0: the clock was not looked at yet */
     uint32_t stride;              /* places between two looks at the clock, */
     uint32_t left;                /* and those that are left of them */
 };
+
+/* Begins anew. */
+void el_budget_begin(struct el_budget *b);
 
 /* Notes another place. False once the time is up. */
 bool el_budget_take(struct el_budget *b);

@@ -317,8 +317,7 @@ static int ask_regex(struct el_match *m, unsigned depth, const struct el_matcher
     /* Where it is tried at one place, that is where its subject begins. */
     size_t skipped = mode == EL_REGEX_SEARCH ? 0 : r->start;
     int verdict = el_regex_ask(n->regex, r->data + skipped, r->start - skipped,
-                               r->len - skipped, mode, r->final, &m->budget,
-                               &ran_out);
+                               r->len - skipped, mode, r->final, &m->budget, &ran_out);
     if (!r->final)
         rest(m, now_ns);
     if (verdict == EL_ELIMIT)
@@ -512,7 +511,7 @@ int el_match_begin(struct el_match *m, const struct el_matcher *top, bool search
     m->serial++;
     m->top = top;
     m->searches = searches;
-    m->budget = (struct el_budget){0};
+    el_budget_begin(&m->budget);
     m->kept.of = NULL;
     free(m->failures);
     m->failures = NULL;
@@ -552,7 +551,7 @@ int el_match_ask(struct el_match *m, const char *data, size_t len, bool final)
         return ask(m, 0, m->top, &r);
     int verdict = search(m, &r);
     if (verdict == EL_MORE)
-        m->budget = (struct el_budget){0};
+        el_budget_begin(&m->budget);
     return verdict;
 }
 

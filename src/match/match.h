@@ -80,7 +80,8 @@ struct el_match {
     size_t text, text_len;         /* the matched text; a frame's: its body */
     size_t body, body_len;         /* of the outermost frame */
     unsigned alternative;          /* of the top, from 0 */
-    size_t *groups; /* of a regular expression: it may match elsewhere before they are asked for */
+    size_t *
+        groups; /* of a regular expression: it may match elsewhere before they are asked for */
     unsigned groups_room;
 
     /* EL_NO */

@@ -146,8 +146,8 @@ unsigned el_regex_captures(const struct el_regex *r)
 void el_regex_capture(const struct el_regex *r, unsigned k, size_t *start, size_t *end)
 {
     const PCRE2_SIZE *v = pcre2_get_ovector_pointer(r->data);
-    *start = v[2 * k];
-    *end = v[2 * k + 1];
+    *start = v[2 * (size_t)k];
+    *end = v[2 * (size_t)k + 1];
 }
 
 static int run(struct el_regex *r, const char *data, size_t start, size_t len,
