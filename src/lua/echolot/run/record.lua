@@ -1,8 +1,14 @@
 --- What of a test goes into its report: errors, transcripts and facts as plain JSON values.
 local core = require "echolot.core"
 local inspect = require "echolot.inspect"
+local raised = require "echolot.raised"
 
 local M = {}
+
+-- A test may have put stubs in the place of the library's functions.
+local find, gmatch = string.find, string.gmatch
+local getmetatable, pcall, tostring, type = getmetatable, pcall, tostring, type
+local concat = table.concat
 
 --- A traceback without the parts that are Echolot's own.
 ---@param text? string
@@ -12,25 +18,13 @@ function M.traceback(text)
         return nil
     end
     local kept = {}
-    for line in text:gmatch "[^\n]+" do
-        if not line:find("^%s*echolot/") and not line:find("^%s*%[C%]: in [?i]")
-            and not line:find("^%s*%[C%]: in function 'error'") and not line:find("^%s*%(%.%.%.tail calls") then
+    for line in gmatch(text, "[^\n]+") do
+        if not find(line, "^%s*echolot/") and not find(line, "^%s*%[C%]: in [?i]")
+            and not find(line, "^%s*%[C%]: in function 'error'") and not find(line, "^%s*%(%.%.%.tail calls") then
             kept[#kept + 1] = line
         end
     end
-    return #kept > 1 and table.concat(kept, "\n") or nil
-end
-
--- Text of any error value. A value whose __tostring raises does not hide that there was an error.
-local function describe(err)
-    if type(err) == "string" then
-        return err
-    end
-    local ok, text = pcall(tostring, err)
-    if ok and getmetatable(err) and type(text) == "string" then
-        return text
-    end
-    return inspect.value(err)
+    return #kept > 1 and concat(kept, "\n") or nil
 end
 
 -- Of what a peer had sent when an error came, as many bytes go into its report.
@@ -42,7 +36,7 @@ local RECEIVED_MAX = 4096
 ---@return table
 function M.error(err, traceback)
     local out = { kind = "error", traceback = M.traceback(traceback) }
-    out.message = describe(err)
+    out.message = inspect.error(err)
     if core.error.is(err) then
         local function text(value)
             return value ~= nil and tostring(value) or nil
@@ -130,6 +124,15 @@ function M.fact_name(name)
         usage("fact", "a name is expected first, got " .. type(name))
     end
     return key_text(name)
+end
+
+--- Checks what `step` was given.
+function M.check_step(name, f)
+    if type(name) ~= "string" and type(name) ~= "number" then
+        usage("step", "a name is expected first, got " .. type(name))
+    elseif not raised.is_callable(f) then
+        usage("step", "a function is expected, got " .. type(f))
+    end
 end
 
 local function is_list(t)
