@@ -12,26 +12,28 @@
 struct el_tls_client {
     struct el_tls_accept *accept;
     struct el_stream *stream;
-    struct el_tls_client *next, **link;
+    struct el_tls_client *next;
     struct sockaddr_in6 address; /* either family; one that has gone cannot be asked */
 };
 
 static void on_client(void *arg);
 
-static void insert(struct el_tls_client **list, struct el_tls_client *c)
+static void take_out(struct el_tls_client **list, const struct el_tls_client *c)
 {
-    c->next = *list;
-    c->link = list;
-    if (c->next != NULL)
-        c->next->link = &c->next;
-    *list = c;
+    while (*list != c)
+        list = &(*list)->next;
+    *list = c->next;
 }
 
-static void take_out(struct el_tls_client *c)
+/* Ends all clients of a list. */
+static void drop_all(struct el_tls_client **list)
 {
-    *c->link = c->next;
-    if (c->next != NULL)
-        c->next->link = c->link;
+    for (struct el_tls_client *c = *list, *next; c != NULL; c = next) {
+        next = c->next;
+        c->stream->ops->close(c->stream, false);
+        free(c);
+    }
+    *list = NULL;
 }
 
 static void wake(struct el_tls_accept *a)
@@ -58,7 +60,7 @@ static void note_failure(struct el_tls_accept *a, struct el_tls_client *c, int s
 static void drop(struct el_tls_client *c)
 {
     struct el_tls_accept *a = c->accept;
-    take_out(c);
+    take_out(&a->underway, c);
     a->underway_count--;
     c->stream->ops->close(c->stream, false);
     free(c);
@@ -80,12 +82,13 @@ static void on_done(void *arg, int status)
             drop(c);
         return;
     }
-    take_out(c);
+    take_out(&a->underway, c);
     a->underway_count--;
     struct el_tls_client **last = &a->through;
     while (*last != NULL)
         last = &(*last)->next;
-    insert(last, c);
+    c->next = NULL;
+    *last = c;
     a->through_count++;
     wake(a);
 }
@@ -109,7 +112,8 @@ static void begin(struct el_tls_accept *a, struct el_stream *below)
     c->accept = a;
     if (below->ops->peer_address(below, &sa) == 0)
         memcpy(&c->address, &sa, sizeof(c->address));
-    insert(&a->underway, c);
+    c->next = a->underway;
+    a->underway = c;
     a->underway_count++;
     c->stream = el_tls_start(t, below, el_clock_deadline(a->limit_s), on_done, c);
 }
@@ -157,15 +161,9 @@ void el_tls_accept_close(struct el_tls_accept *a)
         return;
     if (a->listener->arg == a)
         a->listener->ready = NULL;
-    while (a->underway != NULL)
-        drop(a->underway);
-    while (a->through != NULL) {
-        struct el_tls_client *c = a->through;
-        take_out(c);
-        c->stream->ops->close(c->stream, false);
-        free(c);
-    }
-    a->through_count = 0;
+    drop_all(&a->underway);
+    drop_all(&a->through);
+    a->underway_count = a->through_count = 0;
     el_tls_context_unref(a->context);
     a->context = NULL;
     wake(a);
@@ -177,7 +175,7 @@ int el_tls_accept_next(struct el_tls_accept *a, struct el_stream **out)
     if (a->context == NULL)
         return EL_ECLOSED;
     if (c != NULL) {
-        take_out(c);
+        a->through = c->next;
         a->through_count--;
         a->failures = 0;
         *out = c->stream;

@@ -47,8 +47,10 @@ static int read_file(const char *name, struct el_buf *out)
     struct stat st;
     ssize_t n = 1;
     int fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    int err = fd < 0 || fstat(fd, &st) != 0 ? -errno : 0;
-    if (err == 0 && !S_ISREG(st.st_mode))
+    int err = 0;
+    if (fd < 0 || fstat(fd, &st) != 0)
+        err = -errno;
+    else if (!S_ISREG(st.st_mode))
         err = S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
     while (err == 0 && n > 0) {
         err = out->len > EL_TLS_FILE_MAX ? EL_ELIMIT : el_buf_reserve(out, READ_SIZE);
@@ -81,9 +83,9 @@ static int open_pem(const char *source, const char *what, struct el_buf *file, B
 /* Nobody is asked for a password: a test has no terminal. */
 static int no_password(char *buf, int size, int writing, void *arg)
 {
-    (void)buf;
-    (void)size;
     (void)writing;
+    if (size > 0)
+        *buf = '\0';
     *(bool *)arg = true;
     return -1;
 }
@@ -152,6 +154,8 @@ static int set_trust(SSL_CTX *ctx, const struct el_tls_options *o, char *why)
     X509_STORE *store = SSL_CTX_get_cert_store(ctx);
     if (o->ca == NULL)
         return SSL_CTX_set_default_verify_paths(ctx) == 1 ? 0 : -ENOMEM;
+    /* Whoever is named is trusted, be it no root: an issuer in the middle, or the peer itself. */
+    (void)X509_STORE_set_flags(store, X509_V_FLAG_PARTIAL_CHAIN);
     DIR *dir = is_pem(o->ca) ? NULL : opendir(o->ca);
     int err = dir != NULL ? trust_directory(store, dir, o->ca, why)
                           : trust_file(store, o->ca, why);

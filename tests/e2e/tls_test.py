@@ -133,15 +133,15 @@ class PythonServer:
 
 PROGRAM = """
 local echolot = require "echolot"
-local conn = echolot.connect("tls://127.0.0.1:%d", { tls = { ca = "ca.pem" } })
+local conn = echolot.connect("tls://127.0.0.1:%d", { tls = { ca = "ca.pem" }%s })
 %s"""
 
 
-def with_python(t, talk, script):
+def with_python(t, talk, script, options=""):
     """What our program prints that talks with Python's ssl."""
     made(t)
     server = PythonServer(t, talk)
-    program = t.start(ECHOLOT, "run", t.write("program.lua", PROGRAM % (server.port, script)))
+    program = t.start(ECHOLOT, "run", t.write("program.lua", PROGRAM % (server.port, options, script)))
     server.serve()
     return t.status(0, program.wait()).text()
 
@@ -186,6 +186,22 @@ def bulk(t):
         sender:join()
         print(n)""")
     t.equal(f"{size}\n", printed)
+
+
+@case("a record larger than max_buffer, on the only connection there is: nothing waits for what has come")
+def held(t):
+    def one_record(conn):
+        conn.sendall(b"0123456789" * 1000)
+        t.equal(b"all of it", conn.recv(100))
+
+    script = """
+        local text = {}
+        for _ = 1, 100 do
+            text[#text + 1] = conn:read(100)
+        end
+        assert(table.concat(text) == ("0123456789"):rep(1000))
+        conn:send "all of it\""""
+    t.equal("", with_python(t, one_record, script, ", max_buffer = 150"))
 
 
 @case("SSLKEYLOGFILE: the secrets of each connection, for who may read them only")

@@ -80,6 +80,14 @@ describe("whom is trusted", function()
         pair.failure("tls", connect, listener, "localhost", { ca = tls.text "stranger" })
     end)
 
+    it("need not be a root", function()
+        local listener <close> = serve "below_middle"
+        for _, ca in ipairs { tls.path "middle", tls.path "below_middle" } do
+            assert.is_not_nil(connect(listener, "localhost", { ca = ca }).tls)
+        end
+        pair.failure("tls", connect, listener, "localhost", { ca = tls.path "server" })
+    end)
+
     it("is read again where the file has changed", function()
         local listener <close> = serve "server"
         local path = tls.path "changing"
