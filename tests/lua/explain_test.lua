@@ -249,6 +249,22 @@ expect_line tcp://h:1: expected the line "250 OK", got "250": the line ends befo
        ^]==]
     end)
 
+    it("a line that was awaited with its end", function()
+        explains {
+            op = "expect_line",
+            awaited = 'a line "250 OK\\r\\n"',
+            expected = "250 OK\r\n",
+            frame = "line",
+            came = "250 OK\r\n",
+            at = 6,
+        } [==[
+expect_line tcp://h:1: expected a line "250 OK\r\n", got "250 OK": the line ends before byte 7
+  - 250 OK\r\n
+  + 250 OK
+          ^
+    (a line is compared without its end: leave it out)]==]
+    end)
+
     it("a line that another CR stands in", function()
         explains {
             op = "expect_line",

@@ -1,5 +1,6 @@
 -- What reports are made of: text by its columns, rows of a hex dump, transcripts line by line.
 local columns = require "echolot.report.columns"
+local failure = require "echolot.report.failure"
 local hexdump = require "echolot.hexdump"
 local pretty = require "echolot.report.pretty"
 local transcript = require "echolot.report.transcript"
@@ -42,6 +43,16 @@ describe("columns", function()
         assert.equal("ab  ", columns.fit("ab", 4))
         assert.equal("tcp:..5151", columns.fit("tcp://127.0.0.1:5151", 10))
         assert.equal(10, columns.width(columns.fit(("\u{4e00}"):rep(20), 10)))
+    end)
+end)
+
+describe("a failure", function()
+    it("has the tabs in front of a message's lines as blanks", function()
+        local style = { paint = function(_, text) return text end }
+        local lines = failure.lines(1, {
+            status = "error", name = "x", error = { kind = "error", message = "not found:\n\tno field\n\t\tthere" },
+        }, style, {})
+        assert.same({ "     not found:", "         no field", "             there" }, table.move(lines, 4, 6, 1, {}))
     end)
 end)
 

@@ -22,6 +22,7 @@ local plural = inspect.plural
 --- What an expectation knows when it does not hold.
 ---@class echolot.explain.fields
 ---@field op string "expect", "expect_line", ...
+---@field kind? string the error's; default "mismatch"
 ---@field address? string
 ---@field peer? string the party's name
 ---@field awaited string how the matcher describes itself
@@ -144,6 +145,9 @@ end
 ---@return echolot.diff.line[]
 local function literal_lines(fields, part, rest)
     local lines = diff.compare(fields.expected, part)
+    if fields.frame == "line" and find(fields.expected, "\n$") then
+        add(lines, "note", "    (a line is compared without its end: leave it out)")
+    end
     if rest > 0 and #lines > 0 then
         add(lines, "note", format("    (%s came after this)", plural(rest, "more byte")))
     end
@@ -263,7 +267,7 @@ local function matcher_summary(fields, came, awaited)
         elseif came ~= "" then
             return format("expected %s, got %s: %s", awaited, plural(#came, "byte"), quoted(came))
         end
-    elseif fields.ended then
+    elseif fields.ended and fields.kind ~= "mismatch" then -- what does not match would not have, had more come
         return format("expected %s, but %s", awaited, ending(fields, came))
     end
     local summary = format("expected %s, got %s", awaited, quoted(came))

@@ -397,4 +397,20 @@ function M.value(value, options)
     return concat(state, "", 1, state.count)
 end
 
+--- What any error value says. One whose `__tostring` raises does not hide that there was an error.
+---@param err any
+---@return string
+function M.error(err)
+    if type(err) == "string" then
+        return err
+    elseif err == nil then
+        return "an error that is nil"
+    end
+    local ok, text = pcall(tostring, err)
+    if ok and getmetatable(err) and type(text) == "string" then
+        return text
+    end
+    return M.value(err)
+end
+
 return M

@@ -307,7 +307,7 @@ local REFUSED = misuse("such_that", "the predicate refused a value that it took 
 function M.such_that(of, predicate)
     check_generator("such_that", of)
     check_function("such_that", predicate)
-    local gave_up = misuse("such_that", "such_that gave up after %d tries: its predicate hardly ever holds", TRIES)
+    local gave_up = misuse("such_that", "gave up after %d tries: its predicate hardly ever holds", TRIES)
     return new(function(source)
         local mark = source:mark()
         for _ = 1, TRIES do

@@ -215,6 +215,9 @@ end
 ---@param pending table what `pending` raises
 function M.word(state, add_test, pending)
     return function(name, ...)
+        if type(name) ~= "string" then
+            usage("a name is expected first, got %s", type(name))
+        end
         local spec = read_arguments(...)
         local body = spec.body and function()
             return run_test(state, pending, spec)

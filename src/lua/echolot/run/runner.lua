@@ -3,6 +3,7 @@ local assert_module = require "echolot.assert"
 local busted = require "echolot.busted"
 local busted_state = require "echolot.busted.state"
 local core = require "echolot.core"
+local inspect = require "echolot.inspect"
 local limited = require "echolot.run.limited"
 local record = require "echolot.run.record"
 local suite = require "echolot.suite"
@@ -39,8 +40,16 @@ local function call_all(list)
     end
 end
 
+-- An error beside the one that the test ends with.
+local function add_error(run, err)
+    local is_news = err ~= suite.PENDING and not (core.error.is(err) and err.kind == "cancelled")
+    if is_news then
+        run.failed_checks[#run.failed_checks + 1] = record.error(err)
+    end
+end
+
 -- What comes after the body, whether it failed or not: finally, then after_each from the inside
--- out, then the end of its spies. All are called; the first error counts.
+-- out, then the end of its spies. All are called; the first error of a test that has none yet is its own.
 local function wind_up(run, groups)
     local steps = {}
     for i = #run.finally, 1, -1 do
@@ -52,11 +61,13 @@ local function wind_up(run, groups)
     steps[#steps + 1] = function()
         run.snapshot:revert()
     end
-    local first_error
+    local passed, first_error = run.status == "pass", nil
     for _, step in ipairs(steps) do
         local ok, err = pcall(step)
-        if not ok and first_error == nil then
-            first_error = err
+        if not ok and passed and first_error == nil then
+            first_error = err == nil and inspect.error(nil) or err
+        elseif not ok then
+            add_error(run, err)
         end
     end
     if first_error ~= nil then
@@ -291,6 +302,7 @@ local function install_reporting(state, env)
     end
     env.step = function(name, f, ...)
         local run = running "step"
+        record.check_step(name, f)
         local entry = { name = tostring(name), t = record.microseconds(core.now() - run.started) }
         run.steps[#run.steps + 1] = entry
         local results = pack(pcall(f, ...))
