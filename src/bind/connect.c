@@ -180,7 +180,10 @@ int el_conn_connect(lua_State *L)
     lua_setiuservalue(L, 5, EL_CONN_UV_ADDRESS);
     el_conn_options(L, next, "connect", lc, &dial, &bind);
     if (el_tls_wanted(L, next, "connect", address.scheme)) {
-        lua_pushlstring(L, address.host, address.host_len);
+        if (address.host != NULL)
+            lua_pushlstring(L, address.host, address.host_len);
+        else
+            lua_pushnil(L); /* of a Unix socket, say */
         el_args_option(L, next, "tls");
         el_tls_prepare(L, lc, lua_gettop(L), "connect", lua_tostring(L, -2), false);
         lua_pop(L, 2);

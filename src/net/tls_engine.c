@@ -178,9 +178,15 @@ int el_tls_engine_init(struct el_tls *t, const char *name, const char *sni)
         if (t->name == NULL || (t->context->verify && set_name(t) != 1))
             return -ENOMEM;
     }
-    if (sni != NULL && SSL_set_tlsext_host_name(t->ssl, sni) != 1)
-        return -ENOMEM;
-    return 0;
+    if (sni == NULL)
+        return 0;
+    char host[256]; /* without the dot at its end (RFC 6066 section 3) */
+    size_t n = strnlen(sni, sizeof(host) - 1);
+    if (n > 1 && sni[n - 1] == '.')
+        n--;
+    memcpy(host, sni, n);
+    host[n] = '\0';
+    return SSL_set_tlsext_host_name(t->ssl, host) == 1 ? 0 : -ENOMEM;
 }
 
 struct el_tls_session *el_tls_session_of(const struct el_tls *t)
