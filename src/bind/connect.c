@@ -9,6 +9,7 @@
 #include "bind/args.h"
 #include "bind/conn.h"
 #include "bind/fault.h"
+#include "bind/launch.h"
 
 static const char *const option_names[] = {
     "timeout", "tls", "bind", "nodelay", "family", "max_buffer", "name", NULL,
@@ -148,6 +149,8 @@ int el_conn_connect(lua_State *L)
     int next;
     lua_settop(L, 3);
     el_address_check(L, 1, "connect", false, &address, &next);
+    if (address.scheme == EL_EXEC)
+        return el_launch_connect(L, &address, next);
     if (address.scheme != EL_TCP)
         el_fault_usage(L, "connect", "%s addresses are not available in this version",
                        el_address_scheme_name(address.scheme));

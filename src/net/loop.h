@@ -14,12 +14,14 @@
  * are consumed, last in first out: a thousand connections at rest read into the same
  * 64 KiB, which stay in the processor's cache, and keep none of their own. */
 struct el_sock;
+struct el_child;
 
 struct el_loop {
     uv_loop_t uv;
     struct el_sock *last_sock; /* the last one whose interest changed, while it is open */
     unsigned socks_watched;
     unsigned timers_active;
+    struct el_child *children; /* that are not gone */
     char *chunks[EL_CHUNKS_KEPT];
     unsigned chunk_count;
 };
@@ -27,7 +29,7 @@ struct el_loop {
 /* Returns 0 or a negative errno. */
 int el_loop_init(struct el_loop *loop) __attribute__((warn_unused_result));
 
-/* Closes the handles that nobody closed, runs the loop until all have ended, frees it. */
+/* Ends the children, closes the handles that nobody closed, runs the loop until all have ended, frees it. */
 void el_loop_fini(struct el_loop *loop);
 
 /* EL_CHUNK_SIZE bytes, or NULL when memory is out. */
