@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "app/session.h"
 #include "base/err.h"
 #include "bind/conn.h"
 #include "bind/ctx.h"
@@ -29,7 +30,7 @@ struct handle {
 struct lworker {
     struct el_ctx *ctx;
     struct handle *handle;
-    pid_t group;
+    pid_t session;
     bool exited;
     int64_t code;
     int signal;
@@ -88,7 +89,7 @@ static int spawn(struct lworker *p, int channel, int output)
     }
     h->owner = p;
     p->handle = h;
-    p->group = h->process.pid;
+    p->session = h->process.pid;
     return 0;
 }
 
@@ -143,19 +144,18 @@ static struct lworker *check_worker(lua_State *L)
     return luaL_checkudata(L, 1, WORKER_NAME);
 }
 
-/* The worker and what its scripts have started and left. Its number stays taken as long as the
- * group has a member, so that nobody else is meant. */
-static void kill_group(struct lworker *p)
+/* The worker and what its scripts have started and left. */
+static void kill_session(struct lworker *p)
 {
-    if (p->group > 0)
-        (void)kill(-p->group, SIGKILL);
+    if (p->session > 0)
+        el_session_kill(p->session);
     if (p->exited)
-        p->group = 0;
+        p->session = 0;
 }
 
 static int worker_kill(lua_State *L)
 {
-    kill_group(check_worker(L));
+    kill_session(check_worker(L));
     return 0;
 }
 
@@ -201,7 +201,7 @@ static int worker_wait(lua_State *L)
 static int worker_gc(lua_State *L)
 {
     struct lworker *p = check_worker(L);
-    kill_group(p);
+    kill_session(p);
     if (p->waiter != NULL) {
         p->waiter->withdraw = NULL;
         el_sched_wake(p->waiter, EL_ECANCELLED);

@@ -20,8 +20,8 @@ extern char **environ;
 /* What errors and reports show of a command. */
 #define SHOWN_MAX 200
 
-/* Where things stand on the stack while a program is started. */
-enum { AT_ADDRESS = 1, AT_NAME, AT_SHOWN };
+/* Where texts stand on the stack while a program is started. */
+enum { AT_ADDRESS = 1, AT_NAME, AT_SHOWN, AT_ERROR_NAME, AT_ERROR_SHOWN, AT_FREE };
 
 /* [-0, +1, memory] Pushes the text on one line, and cut where it is long. */
 static const char *push_shown(lua_State *L, const char *text)
@@ -59,6 +59,8 @@ static int fail(lua_State *L, const char *op, int err, enum el_spawn_step step,
 static int attach(lua_State *L, struct el_lconn *lc, struct el_lconn *errors,
                   struct el_child *child, const struct el_spawned *s)
 {
+    const char *error_name = lua_tostring(L, AT_ERROR_NAME);
+    const char *error_shown = lua_tostring(L, AT_ERROR_SHOWN);
     struct el_stream *stream, *error_stream;
     const char *name = lua_tostring(L, AT_NAME);
     const char *shown = lua_tostring(L, AT_SHOWN);
@@ -69,7 +71,7 @@ static int attach(lua_State *L, struct el_lconn *lc, struct el_lconn *errors,
     else
         el_child_end(child, true);
     if (error_err == 0)
-        error_err = el_conn_attach(errors, error_stream, NULL, "stderr");
+        error_err = el_conn_attach(errors, error_stream, error_name, error_shown);
     if (error_err == 0)
         el_conn_overhear(errors->conn);
     return err != 0 ? err : error_err;
@@ -86,8 +88,40 @@ static int end_input(struct el_conn *c, const struct el_spawn_options *options)
     return el_conn_shutdown(c);
 }
 
-/* [-0, +1, raises] AT_ADDRESS: the address, AT_NAME: a name or nil; above them, what keeps the
- * options alive and the connect options, at `at`. */
+/* [-0, +0, memory] What errors and reports call the two connections. */
+static void set_names(lua_State *L)
+{
+    push_shown(L, lua_tostring(L, AT_ADDRESS));
+    lua_replace(L, AT_SHOWN);
+    lua_pushfstring(L, "stderr of %s", lua_tostring(L, AT_SHOWN));
+    lua_replace(L, AT_ERROR_SHOWN);
+    if (lua_type(L, AT_NAME) == LUA_TSTRING)
+        lua_pushfstring(L, "stderr of %s", lua_tostring(L, AT_NAME));
+    else
+        lua_pushnil(L);
+    lua_replace(L, AT_ERROR_NAME);
+}
+
+/* [-0, +0, memory] The connection at `self` and that to the standard error know of each other: as
+ * long as a script holds one, neither is collected. */
+static void link_connections(lua_State *L, int self, int errors)
+{
+    lua_pushvalue(L, AT_SHOWN);
+    lua_setiuservalue(L, self, EL_CONN_UV_ADDRESS);
+    lua_createtable(L, 0, 2);
+    lua_pushvalue(L, errors);
+    lua_setfield(L, -2, "stderr");
+    lua_pushvalue(L, AT_ADDRESS);
+    lua_setfield(L, -2, "address");
+    lua_setiuservalue(L, self, EL_CONN_UV_PROCESS);
+    lua_pushvalue(L, AT_ERROR_SHOWN);
+    lua_setiuservalue(L, errors, EL_CONN_UV_ADDRESS);
+    lua_pushvalue(L, self);
+    lua_setiuservalue(L, errors, EL_CONN_UV_PROCESS);
+}
+
+/* [-0, +1, raises] AT_ADDRESS: the address, AT_NAME: a name or nil; from AT_FREE on, what keeps the
+ * options alive, and connect's options at `at`. */
 static int launch(lua_State *L, struct el_ctx *ctx, const char *op,
                   const struct el_spawn_options *options, int at)
 {
@@ -95,10 +129,9 @@ static int launch(lua_State *L, struct el_ctx *ctx, const char *op,
     struct sockaddr_storage bind;
     struct el_child *child;
     struct el_spawned s;
-    enum el_spawn_step step;
-    luaL_checkstack(L, 12, NULL);
-    push_shown(L, lua_tostring(L, AT_ADDRESS));
-    lua_replace(L, AT_SHOWN);
+    enum el_spawn_step step = EL_SPAWN_SETUP;
+    luaL_checkstack(L, 16, NULL);
+    set_names(L);
     struct el_lconn *errors = el_conn_create(L, ctx);
     struct el_lconn *lc = el_conn_create(L, ctx);
     int self = lua_gettop(L);
@@ -107,21 +140,10 @@ static int launch(lua_State *L, struct el_ctx *ctx, const char *op,
         el_fault_usage(L, op, "a program has neither 'bind' nor 'family'");
     errors->timeout_s = lc->timeout_s;
     errors->max_buffer = lc->max_buffer;
-    lua_pushvalue(L, AT_SHOWN);
-    lua_setiuservalue(L, self, EL_CONN_UV_ADDRESS);
-    lua_pushfstring(L, "stderr of %s", lua_tostring(L, AT_SHOWN));
-    lua_setiuservalue(L, self - 1, EL_CONN_UV_ADDRESS);
-    lua_pushvalue(L, self);
-    lua_setiuservalue(L, self - 1, EL_CONN_UV_PROCESS);
-    lua_createtable(L, 0, 2);
-    lua_pushvalue(L, self - 1);
-    lua_setfield(L, -2, "stderr");
-    lua_pushvalue(L, AT_ADDRESS);
-    lua_setfield(L, -2, "address");
-    lua_setiuservalue(L, self, EL_CONN_UV_PROCESS);
+    link_connections(L, self, self - 1);
+    lua_settop(L, self);
     lc->process = el_process_new(ctx);
     int err = lc->process != NULL ? 0 : -ENOMEM;
-    step = EL_SPAWN_SETUP;
     if (err == 0)
         err = el_child_start(&ctx->loop, options, &child, &s, &step);
     if (err == 0) {
@@ -143,15 +165,17 @@ int el_launch_connect(lua_State *L, const struct el_address *address, int option
     char **argv = NULL;
     const char *why;
     luaL_checkstack(L, 8, NULL);
-    int at = lua_gettop(L) + 1;
     lua_pushvalue(L, options);
+    lua_replace(L, 2);
+    lua_settop(L, AT_FREE - 1);
+    lua_pushvalue(L, 2); /* at AT_FREE */
     void *room = lua_newuserdatauv(L, el_words_room(address->path_len), 0);
     if (el_words_split(address->path, address->path_len, room, &argv, &why) != 0)
         el_fault_usage(L, "connect", "%s", why);
     spawn.argv = argv;
-    el_args_option(L, at, "name");
+    el_args_option(L, AT_FREE, "name");
     lua_replace(L, AT_NAME);
-    return launch(L, el_ctx_of(L), "connect", &spawn, at);
+    return launch(L, el_ctx_of(L), "connect", &spawn, AT_FREE);
 }
 
 /* --- start_process ------------------------------------------------------------------------------ */
@@ -218,12 +242,11 @@ int el_launch_process(lua_State *L)
     luaL_checktype(L, 2, LUA_TTABLE);
     luaL_checktype(L, 3, LUA_TTABLE);
     luaL_checktype(L, 4, LUA_TTABLE);
-    lua_settop(L, 4);
     luaL_checkstack(L, 16, NULL);
-    /* AT_NAME and AT_SHOWN are going to be overwritten. */
-    lua_pushvalue(L, 2);
-    lua_pushvalue(L, 3);
-    int words = 5, options = 6, connect_options = 4;
+    lua_settop(L, AT_FREE - 1);
+    for (int i = 2; i <= 4; i++)
+        lua_pushvalue(L, i);
+    int words = AT_FREE, options = AT_FREE + 1, connect_options = AT_FREE + 2;
     el_args_option(L, connect_options, "name");
     lua_replace(L, AT_NAME);
     spawn.argv = push_strings(L, words);

@@ -331,7 +331,8 @@ static int scope_transcript(lua_State *L)
                         : EL_SCOPE_TRANSCRIPTS;
     for (unsigned i = scope->transcript_count - kept; i < scope->transcript_count; i++) {
         const struct el_transcript *t = scope->transcripts[i % EL_SCOPE_TRANSCRIPTS];
-        add_events(L, t, (int)i + 1);
+        if (!el_transcript_is_silent(t))
+            add_events(L, t, (int)i + 1);
         dropped += (lua_Integer)el_transcript_dropped(t);
     }
     lua_pushinteger(L, dropped);

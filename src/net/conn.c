@@ -450,6 +450,7 @@ void el_conn_overhear(struct el_conn *c)
     c->overhears = true;
     c->tx_end = EL_EHALF;
     c->sent_fin = true;
+    el_transcript_set_aside(c->transcript);
 }
 
 /* --- life ------------------------------------------------------------------------------------- */

@@ -113,8 +113,7 @@ local function diagnostics(process)
     if text == "" then
         return ""
     end
-    local cut = #text > DIAGNOSTICS_MAX and "..." or ""
-    return ("; its standard error: %s%s"):format(cut, inspect.escape(text:sub(-DIAGNOSTICS_MAX)))
+    return "; its standard error: " .. inspect.string(text:sub(-DIAGNOSTICS_MAX), DIAGNOSTICS_MAX)
 end
 
 local function raise_ended(process, address, shown, code, signal)
