@@ -9,9 +9,11 @@
 
 #include "base/clock.h"
 
-/* From SIGTERM to SIGKILL, and how long that is given to be heard. */
+/* From SIGTERM to SIGKILL, and how long that is given to end the program; the rest of its group
+ * less: what of that is dead, and never buried, cannot be told from what lives. */
 #define GRACE_MS 500
 #define DEATH_MS 1000
+#define DEATH_REST_MS 200
 
 /* Nobody tells when a group has lost its last member. */
 #define PAUSE_FIRST_MS 2
@@ -77,8 +79,10 @@ static void let_go(struct el_child *c)
 /* Whether nothing is left to be ended. */
 static bool is_over(struct el_child *c)
 {
+    uint64_t patience_ns = (DEATH_MS - DEATH_REST_MS) * EL_NS_PER_MS;
     look_at_group(c);
-    return c->exited && (c->group == 0 || c->killed);
+    return c->exited &&
+           (c->group == 0 || (c->killed && el_clock_ns() + patience_ns > c->deadline_ns));
 }
 
 static void on_timer(void *arg)
