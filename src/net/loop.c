@@ -22,8 +22,12 @@ static int check_descriptors(void)
         else
             n++;
     }
-    while (n > 0)
-        (void)close(fds[--n]);
+    while (n > 0) {
+        /* libuv holds that a standard file is never its own, and aborts when it closes one: where
+         * they were closed, they are taken from now on. */
+        if (fds[--n] > STDERR_FILENO)
+            (void)close(fds[n]);
+    }
     return err;
 }
 
