@@ -129,17 +129,25 @@ static bool reap(struct el_child *c)
     return true;
 }
 
+/* True when it has just been seen to have ended. */
+static bool notice_end(struct el_child *c)
+{
+    if (c->exited || !reap(c))
+        return false;
+    look_at_group(c); /* before anything else can take its number */
+    if (c->events != NULL)
+        c->events->exited(c->owner);
+    return true;
+}
+
 static void on_pidfd(uv_poll_t *poll, int status, int events)
 {
     struct el_child *c = poll->data;
     (void)status;
     (void)events;
-    if (c->exited || !reap(c))
+    if (!notice_end(c))
         return;
     (void)uv_poll_stop(&c->poll);
-    look_at_group(c); /* before anything else can take its number */
-    if (c->events != NULL)
-        c->events->exited(c->owner);
     if (is_over(c))
         let_go(c);
     else if (c->ending)
@@ -229,8 +237,7 @@ void el_children_fini(struct el_loop *loop)
             next = c->next;
             if (hard)
                 el_child_end(c, true);
-            if (!c->exited)
-                (void)reap(c);
+            (void)notice_end(c);
             if (is_over(c) || give_up)
                 let_go(c);
         }
