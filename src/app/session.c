@@ -23,8 +23,8 @@ static pid_t group_within(const char *pid, pid_t session)
     (void)fclose(f);
     text[n] = '\0';
     const char *rest = strrchr(text, ')'); /* the name before it may hold anything */
-    if (rest == NULL || sscanf(rest + 1, " %c %d %d %d", &state, &parent, &group,
-                               &its_session) != 4)
+    if (rest == NULL ||
+        sscanf(rest + 1, " %c %d %d %d", &state, &parent, &group, &its_session) != 4)
         return 0;
     return its_session == session && strchr("ZX", state) == NULL ? group : 0;
 }

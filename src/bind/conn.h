@@ -31,7 +31,7 @@ struct el_lconn {
     struct el_stream *stream;           /* dialled, not attached yet */
     char *detail;                       /* what the dial had to say of its failure */
     struct el_expectation *expectation; /* made by the first that needs one */
-    struct el_process *process; /* that it is to; NULL: none */
+    struct el_process *process;         /* that it is to; NULL: none */
     struct el_owned owned;
     double timeout_s;
     size_t max_buffer;

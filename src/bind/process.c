@@ -218,7 +218,8 @@ static int process_wait(lua_State *L)
 static int signal_number(lua_State *L, int arg)
 {
     if (lua_type(L, arg) != LUA_TSTRING) {
-        lua_Integer number = el_args_integer(L, arg, "kill", "name or number of a signal", 1);
+        lua_Integer number = el_args_integer(L, arg, "kill", "name or number of a signal",
+                                             1);
         if (number >= NSIG)
             el_fault_usage(L, "kill", "there is no signal %I", (LUAI_UACINT)number);
         return (int)number;
@@ -289,8 +290,7 @@ static int push_pid(lua_State *L, struct el_lconn *lc)
 static int push_stderr(lua_State *L, struct el_lconn *lc)
 {
     lua_pushnil(L);
-    if (lc->process != NULL &&
-        lua_getiuservalue(L, 1, EL_CONN_UV_PROCESS) == LUA_TTABLE)
+    if (lc->process != NULL && lua_getiuservalue(L, 1, EL_CONN_UV_PROCESS) == LUA_TTABLE)
         lua_getfield(L, -1, "stderr");
     return 1;
 }

@@ -160,8 +160,7 @@ static int adopt(struct el_loop *loop, const struct el_spawned *s, struct el_chi
     if (c == NULL)
         return -ENOMEM;
     c->timer = el_timer_new(loop, on_timer, c);
-    int err =
-        c->timer != NULL ? uv_poll_init(&loop->uv, &c->poll, s->pidfd) : -ENOMEM;
+    int err = c->timer != NULL ? uv_poll_init(&loop->uv, &c->poll, s->pidfd) : -ENOMEM;
     if (err != 0) {
         el_timer_free(c->timer);
         free(c);
@@ -186,7 +185,7 @@ int el_child_start(struct el_loop *loop, const struct el_spawn_options *options,
                    struct el_child **child, struct el_spawned *out,
                    enum el_spawn_step *step)
 {
-    int err = el_spawn(options, out, step);
+    int err = el_spawn_start(options, out, step);
     if (err != 0)
         return err;
     err = adopt(loop, out, child);
@@ -223,7 +222,7 @@ void el_child_end(struct el_child *c, bool hard)
     el_timer_start(c->timer, c->exited ? el_clock_ns() : c->deadline_ns);
 }
 
-void el_children_fini(struct el_loop *loop)
+void el_child_end_all(struct el_loop *loop)
 {
     uint64_t began = el_clock_ns();
     bool hard = false;

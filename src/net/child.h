@@ -39,7 +39,7 @@ struct el_child {
 };
 
 /* Starts a program. The streams are made of what *out has besides the child, which gets the
- * first reference. Results as el_spawn's. */
+ * first reference. Results as el_spawn_start's. */
 int el_child_start(struct el_loop *loop, const struct el_spawn_options *options,
                    struct el_child **child, struct el_spawned *out,
                    enum el_spawn_step *step) __attribute__((warn_unused_result));
@@ -57,6 +57,6 @@ int el_child_kill(struct el_child *c, int number) __attribute__((warn_unused_res
 void el_child_end(struct el_child *c, bool hard);
 
 /* Ends all that the loop has, and waits for that, for two seconds at most. */
-void el_children_fini(struct el_loop *loop);
+void el_child_end_all(struct el_loop *loop);
 
 #endif

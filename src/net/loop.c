@@ -53,7 +53,7 @@ static void close_rest(uv_handle_t *handle, void *arg)
 
 void el_loop_fini(struct el_loop *loop)
 {
-    el_children_fini(loop);
+    el_child_end_all(loop);
     /* Timers of tasks that were asleep: whoever owned them is gone by now. */
     uv_walk(&loop->uv, close_rest, NULL);
     /* Requests in the thread pool (name look-ups) cannot be taken back: their callbacks

@@ -204,8 +204,8 @@ static int start(const struct el_spawn_options *options, const int *theirs, int 
     return err;
 }
 
-int el_spawn(const struct el_spawn_options *options, struct el_spawned *out,
-             enum el_spawn_step *step)
+int el_spawn_start(const struct el_spawn_options *options, struct el_spawned *out,
+                   enum el_spawn_step *step)
 {
     int theirs[STANDARD_FILES] = {-1, -1, -1};
     int report[2] = {-1, -1};

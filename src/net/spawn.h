@@ -36,7 +36,7 @@ enum el_spawn_step { EL_SPAWN_SETUP, EL_SPAWN_CWD, EL_SPAWN_EXEC };
 
 /* Returns once the program runs: 0, or a negative errno with *step set. It begins with every
  * signal at its default, and with no descriptor but the three. */
-int el_spawn(const struct el_spawn_options *options, struct el_spawned *out,
-             enum el_spawn_step *step) __attribute__((warn_unused_result));
+int el_spawn_start(const struct el_spawn_options *options, struct el_spawned *out,
+                   enum el_spawn_step *step) __attribute__((warn_unused_result));
 
 #endif

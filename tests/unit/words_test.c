@@ -55,9 +55,9 @@ static const struct {
     const char *text;
     const char *why;
 } bad[] = {
-    {"", "is empty"},          {" \t\n", "is empty"},    {"'", "not closed"},
-    {"a 'b", "not closed"},    {"\"a", "not closed"},    {"\"a\\\"", "not closed"},
-    {"\"\\", "not closed"},    {"a\\", "last backslash"}, {"\\", "last backslash"},
+    {"", "is empty"},       {" \t\n", "is empty"},     {"'", "not closed"},
+    {"a 'b", "not closed"}, {"\"a", "not closed"},     {"\"a\\\"", "not closed"},
+    {"\"\\", "not closed"}, {"a\\", "last backslash"}, {"\\", "last backslash"},
 };
 
 static void test_what_is_not_whole_says_why(void **state)

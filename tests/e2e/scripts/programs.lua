@@ -23,7 +23,7 @@ local LOSSES = {
 }
 
 local function start()
-    local sh = echolot.process { "sh", "-c", "trap '' TERM; sleep 1000 & echo ready; while :; do wait; done" }
+    local sh = echolot.process { "sh", "-c", "trap '' TERM; tail -f /dev/null & echo ready; while :; do wait; done" }
     assert.equal("ready", sh:read())
     return sh
 end
