@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "net/child.h"
+#include "net/dns.h"
 
 /* What libuv opens for a loop, at most. Where it cannot, it aborts. */
 #define DESCRIPTORS 8
@@ -54,6 +55,8 @@ static void close_rest(uv_handle_t *handle, void *arg)
 void el_loop_fini(struct el_loop *loop)
 {
     el_child_end_all(loop);
+    el_dns_free(loop->dns);
+    loop->dns = NULL;
     /* Timers of tasks that were asleep: whoever owned them is gone by now. */
     uv_walk(&loop->uv, close_rest, NULL);
     /* Requests in the thread pool (name look-ups) cannot be taken back: their callbacks

@@ -15,10 +15,12 @@
  * 64 KiB, which stay in the processor's cache, and keep none of their own. */
 struct el_sock;
 struct el_child;
+struct el_dns;
 
 struct el_loop {
     uv_loop_t uv;
     struct el_sock *last_sock; /* the last one whose interest changed, while it is open */
+    struct el_dns *dns;        /* NULL: names are the system's resolver's business */
     unsigned socks_watched;
     unsigned timers_active;
     struct el_child *children; /* that are not gone */
