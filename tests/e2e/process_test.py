@@ -23,7 +23,7 @@ def nobody_is_left(t):
 def lost(how, status):
     @case(f"a worker lost by {how}: its programs, deaf to SIGTERM, end with it; so do those of the tests after it")
     def check(t):
-        args = ["--test-timeout", "3", "--memory-limit", "64M", "-o", "jsonl", PROGRAMS]
+        args = ["--test-timeout", "10" if SANITIZED else "3", "--memory-limit", "64M", "-o", "jsonl", PROGRAMS]
         process = t.start(ECHOLOT, "test", *args, env={"HOW": how})
         process.may_crash = True
         result = t.status(1, process.wait())
