@@ -1,7 +1,7 @@
 --- What of a test goes into its report: errors, transcripts and facts as plain JSON values.
 local core = require "echolot.core"
 local inspect = require "echolot.inspect"
-local raised = require "echolot.raised"
+local raised = require "echolot.assert.raised"
 
 local M = {}
 
