@@ -61,6 +61,7 @@ static void let_go(struct el_child *c)
     if (c->gone)
         return;
     c->gone = true;
+    c->group = 0; /* nobody keeps its number from now on */
     *c->link = c->next;
     if (c->next != NULL)
         c->next->link = c->link;
