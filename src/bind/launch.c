@@ -250,6 +250,8 @@ int el_launch_process(lua_State *L)
     el_args_option(L, connect_options, "name");
     lua_replace(L, AT_NAME);
     spawn.argv = push_strings(L, words);
+    if (spawn.argv[0] == NULL)
+        return luaL_argerror(L, 2, "no command");
     if (el_args_option(L, options, "env") == LUA_TTABLE)
         spawn.envp = push_environment(L, lua_gettop(L));
     if (el_args_option(L, options, "cwd") == LUA_TSTRING)

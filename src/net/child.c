@@ -1,5 +1,6 @@
 #include "net/child.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -74,7 +75,8 @@ static void let_go(struct el_child *c)
     }
     if (c->events != NULL)
         c->events->gone(c->owner);
-    unref(c); /* the handle's is given back in a later turn */
+    assert(c->refs > 1); /* the handle's is given back in a later turn */
+    unref(c);
 }
 
 /* Whether nothing is left to be ended. */
