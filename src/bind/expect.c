@@ -506,18 +506,27 @@ static int expect_end(lua_State *L, struct el_lconn *lc, enum end end, double li
     return el_sched_yield(L, w, end_rest);
 }
 
+/* The limit of a call that takes nothing but options. */
+static double only_options(lua_State *L, struct el_lconn *lc, const char *op)
+{
+    double timeout_s = take_options(L, lc, op);
+    if (lua_gettop(L) > 1 && !lua_isnil(L, 2))
+        el_fault_argument(L, op, 2, "table of options");
+    return timeout_s;
+}
+
 /* conn:expect_eof([options]) -> conn: the peer ends now, with nothing left unread */
 static int conn_expect_eof(lua_State *L)
 {
     struct el_lconn *lc = el_conn_check(L, "expect_eof");
-    return expect_end(L, lc, END_EOF, take_options(L, lc, "expect_eof"));
+    return expect_end(L, lc, END_EOF, only_options(L, lc, "expect_eof"));
 }
 
 /* conn:expect_reset([options]) -> conn: the peer resets the connection now */
 static int conn_expect_reset(lua_State *L)
 {
     struct el_lconn *lc = el_conn_check(L, "expect_reset");
-    return expect_end(L, lc, END_RESET, take_options(L, lc, "expect_reset"));
+    return expect_end(L, lc, END_RESET, only_options(L, lc, "expect_reset"));
 }
 
 /* conn:expect_silence(seconds) -> conn: nothing comes for so long, and it stays open */

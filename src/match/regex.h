@@ -41,6 +41,10 @@ int el_regex_ask(struct el_regex *r, const char *data, size_t start, size_t len,
                  enum el_regex_mode mode, bool final, struct el_budget *budget,
                  bool *ran_out) __attribute__((warn_unused_result));
 
+/* Gives back the memory that a question about many bytes may have taken, up to a hundred
+ * mebibytes. The captures are gone then. */
+void el_regex_relax(struct el_regex *r);
+
 /* Groups, the whole match not counted. */
 unsigned el_regex_captures(const struct el_regex *r);
 

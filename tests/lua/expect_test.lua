@@ -147,6 +147,8 @@ describe("expect", function()
         assert.equal("b", ours:expect("b", nil))
         pair.fails("usage", ours, "expect", nil, nil)
         pair.fails("usage", ours, "expect_any", nil)
+        pair.fails("usage", ours, "expect_eof", "b")
+        pair.fails("timeout", ours, "expect_eof", nil, { timeout = 0 })
     end)
 
     it("can be cancelled", function()
