@@ -46,7 +46,7 @@ static int fail(lua_State *L, const char *op, int err, enum el_spawn_step step,
 {
     struct el_fault f = {.code = err, .op = op, .address = lua_tostring(L, AT_SHOWN)};
     luaL_checkstack(L, 8, NULL);
-    if (step == EL_SPAWN_CWD)
+    if (step == EL_SPAWN_CWD && options->cwd != NULL)
         f.message = lua_pushfstring(L, "cannot enter the directory '%s': %s",
                                     push_shown(L, options->cwd), el_err_text(err));
     else
