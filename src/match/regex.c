@@ -97,6 +97,7 @@ int el_regex_compile(const char *text, size_t n, const char *flags, struct el_re
     *where = 0;
     if (!parse_flags(flags, &options)) {
         (void)strcpy(why, "unknown flag (i, m, s, x and u are known)");
+        *where = EL_REGEX_UNSET;
         return EL_EUSAGE;
     }
     struct el_regex *r = calloc(1, sizeof(*r));

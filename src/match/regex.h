@@ -16,7 +16,8 @@ struct el_regex;
 
 /* Compiles `n` bytes. `flags`: letters of i (case), m (^ and $ at each line), s (. matches line
  * ends), x (white space is none of it), u (UTF-8). On failure EL_EUSAGE with a text in `why`
- * and *where, the offset in the expression; or -ENOMEM. */
+ * and *where, the offset in the expression
+ * (EL_REGEX_UNSET: in the flags); or -ENOMEM. */
 int el_regex_compile(const char *text, size_t n, const char *flags, struct el_regex **out,
                      char why[EL_REGEX_WHY_MAX], size_t *where)
     __attribute__((warn_unused_result));
