@@ -184,6 +184,27 @@ describe("close", function()
         programs.await_gone(pid)
     end)
 
+    it("leaves no descriptor open", function()
+        local stat <close> = assert(io.open "/proc/self/stat")
+        local list = ("ls /proc/%d/fd"):format(stat:read "n")
+        local function count()
+            local ls <close> = assert(io.popen(list))
+            return select(2, ls:read "a":gsub("\n", ""))
+        end
+        local before = count()
+        for i = 1, 20 do
+            local cat = echolot.process { "cat", stdin = i % 2 == 0 and "x\n" or nil }
+            if i % 2 == 1 then
+                cat:send "x\n"
+            end
+            assert.equal("x", cat:read())
+            cat:close():wait()
+            cat.stderr:close()
+        end
+        echolot.sleep(0) -- the last one's end is told before it is done with
+        assert.equal(before, count())
+    end)
+
     it("does not come while a script holds its standard error", function()
         local stderr = echolot.process({ "sh", "-c", "sleep 0.1; echo here >&2; read x" }).stderr
         collectgarbage()
