@@ -9,6 +9,7 @@
 #include "bind/args.h"
 #include "bind/conn.h"
 #include "bind/fault.h"
+#include "bind/launch.h"
 #include "bind/tls.h"
 
 static const char *const option_names[] = {
@@ -172,6 +173,11 @@ int el_conn_connect(lua_State *L)
     int next;
     lua_settop(L, 3);
     el_address_check(L, 1, "connect", false, &address, &next);
+    if (address.scheme == EL_EXEC) {
+        if (el_tls_wanted(L, next, "connect", EL_EXEC))
+            el_fault_usage(L, "connect", "with a program TLS begins by starttls");
+        return el_launch_connect(L, &address, next);
+    }
     if (address.scheme != EL_TCP && address.scheme != EL_TLS)
         el_fault_usage(L, "connect", "%s addresses are not available in this version",
                        el_address_scheme_name(address.scheme));

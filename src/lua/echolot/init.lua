@@ -56,7 +56,15 @@ end
 
 M.udp = unavailable "udp"
 M.udp_listen = unavailable "udp_listen"
-M.process = unavailable "process"
+
+-- Loaded by the first program that a script starts.
+function M.process(given)
+    return require("echolot.process").start(given)
+end
+
+function core.conn_methods.wait_port(process, address)
+    return require("echolot.process").wait_port(process, address)
+end
 
 -- Loaded when a script first asks for them.
 local LAZY = { servers = "echolot.servers", gen = "echolot.gen" }
