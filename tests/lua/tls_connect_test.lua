@@ -233,6 +233,7 @@ describe("options of tls", function()
             pair.failure("usage", echolot.connect, "127.0.0.1:1", { tls = wrong })
         end
         pair.failure("usage", echolot.connect, "tls://127.0.0.1:1", { tls = false })
+        pair.failure("usage", echolot.connect, "exec:cat", { tls = true })
         pair.failure("usage", echolot.listen, "tls://127.0.0.1:0")
         pair.failure("usage", echolot.listen, "127.0.0.1:0", { tls = true })
         pair.failure("usage", echolot.listen, "127.0.0.1:0", { tls = tls.server("server", { sni = "x" }) })
