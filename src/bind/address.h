@@ -14,8 +14,10 @@
 void el_address_check(lua_State *L, int arg, const char *op, bool listening,
                       struct el_address *out, int *next);
 
-/* [-0, +1, memory] Pushes an address object, of a socket address. */
-void el_address_push_socket(lua_State *L, const struct sockaddr *sa);
+/* [-0, +1, memory] Pushes an address object, of a socket address; `scheme` is that of one that
+ * has a port. */
+void el_address_push_socket(lua_State *L, enum el_scheme scheme,
+                            const struct sockaddr *sa);
 
 /* [-0, +0, memory] Adds `address` to the table on top. */
 void el_address_register(lua_State *L);

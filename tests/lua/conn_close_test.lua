@@ -101,6 +101,7 @@ end)
 
 describe("reset", function()
     it("is a reset for the peer", function()
+        pair.needs "reset"
         local ours, theirs = pair.pair()
         assert.is_true(rawequal(ours, ours:reset()))
         assert.equal("ECONNRESET", pair.fails("reset", theirs, "recv").errno)
@@ -108,6 +109,7 @@ describe("reset", function()
     end)
 
     it("leaves what was received before it readable", function()
+        pair.needs "reset"
         local ours, theirs = pair.pair()
         ours:send "before"
         assert.equal("b", theirs:recv(1))
@@ -125,6 +127,7 @@ describe("reset", function()
     end)
 
     it("wakes whoever waits", function()
+        pair.needs "reset"
         local ours, theirs = pair.pair()
         local reader = pair.start(ours.read, ours, "a")
         ours:reset()

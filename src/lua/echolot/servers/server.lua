@@ -27,8 +27,8 @@ local M = {}
 ---@class echolot.server.running
 ---@field name string
 ---@field address string such as tcp://127.0.0.1:40001
----@field host string
----@field port integer
+---@field host? string
+---@field port? integer
 ---@field listener echolot.listener
 ---@field members echolot.server.running[] the listeners of a group; of a server alone, itself
 ---@field close fun(self: echolot.server.running): echolot.server.running
@@ -81,9 +81,10 @@ function M.finish(conn)
     end
 end
 
---- Takes an address apart: a bare host ("127.0.0.1", "[::1]", "localhost") has no port.
+--- Takes an address apart: a bare host ("127.0.0.1", "[::1]", "localhost") has no port, a Unix socket
+--- neither.
 ---@param address string
----@return string host
+---@return string? host
 ---@return integer? port
 function M.split_address(address)
     local text = type(address) == "string" and address:gsub("^tcp://", "") or ""
@@ -94,10 +95,10 @@ function M.split_address(address)
         return core.address(host, 0).host, nil
     end
     local parsed = core.address(address)
-    if parsed.scheme ~= "tcp" then
+    if parsed.scheme ~= "tcp" and parsed.scheme ~= "unix" then
         error(core.error.new {
             kind = "usage", op = "listen", address = tostring(parsed),
-            message = "the embedded servers listen at tcp addresses only",
+            message = "the embedded servers listen at tcp and unix addresses only",
         }, 0)
     end
     return parsed.host, parsed.port
@@ -168,7 +169,7 @@ end
 ---@param name string what reports call it
 ---@param definition echolot.servers.definition
 ---@param options table checked
----@param address string with a port
+---@param address string with a port, or of a Unix socket
 ---@param report? fun(text: string) told of internal errors; without it they end the task
 ---@return echolot.server.running
 function M.listen(name, definition, options, address, report)
@@ -190,7 +191,8 @@ end
 local function start_one(self, address, report)
     local definition = self.definition
     local host, port = M.split_address(address or ANY_ADDRESS)
-    return M.listen(self.name, definition, self.options, core.address(host, port or 0), report)
+    local at = host and core.address(host, port or 0) or address
+    return M.listen(self.name, definition, self.options, at, report)
 end
 
 ---@class echolot.server
