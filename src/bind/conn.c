@@ -156,7 +156,8 @@ static void note_ends(struct el_lconn *lc, struct el_stream *stream)
         memcpy(&lc->unix_ends[0], &peer, sizeof(*lc->unix_ends));
         memcpy(&lc->unix_ends[1], &local, sizeof(*lc->unix_ends));
     } else if (local.ss_family != AF_UNIX) {
-        memcpy(&lc->local, &local, sizeof(lc->local)); /* the longer of the two families */
+        memcpy(&lc->local, &local,
+               sizeof(lc->local)); /* the longer of the two families */
         memcpy(&lc->peer, &peer, sizeof(lc->peer));
     }
 }

@@ -261,8 +261,7 @@ int el_dial_start(struct el_loop *loop, const struct el_address *address,
     d->deadline_ns = options->deadline_ns;
     if (options->bind != NULL) {
         d->has_bind = true;
-        memcpy(&d->bind, options->bind,
-               el_address_socket_length(options->bind));
+        memcpy(&d->bind, options->bind, el_address_socket_length(options->bind));
     }
     if (to_socket_address(address, options->family, host, &d->numeric)) {
         d->addresses = &d->numeric;
