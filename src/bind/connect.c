@@ -10,6 +10,7 @@
 #include "bind/args.h"
 #include "bind/conn.h"
 #include "bind/fault.h"
+#include "bind/udp.h"
 
 static const char *const option_names[] = {
     "timeout", "tls", "bind", "nodelay", "family", "max_buffer", "name", NULL,
@@ -153,6 +154,10 @@ int el_conn_connect(lua_State *L)
     int next;
     lua_settop(L, 3);
     el_address_check(L, 1, "connect", false, &address, &next);
+    if (address.scheme == EL_UDP) {
+        lua_settop(L, 3);
+        return el_udp_connect(L);
+    }
     if (address.scheme != EL_TCP && address.scheme != EL_UNIX)
         el_fault_usage(L, "connect", "%s addresses are not available in this version",
                        el_address_scheme_name(address.scheme));

@@ -16,6 +16,7 @@
 #include "bind/mismatch.h"
 #include "bind/task.h"
 #include "bind/text.h"
+#include "bind/udp.h"
 
 #define CTX_NAME "echolot.ctx"
 
@@ -97,6 +98,7 @@ int luaopen_echolot_core(lua_State *L)
     el_address_register(L);
     el_conn_register(L, ctx);
     el_listener_register(L, ctx);
+    el_udp_register(L, ctx);
     el_matcher_register(L);
     el_json_register(L);
     el_text_register(L);

@@ -12,10 +12,20 @@ local function connect(whom, ...)
     return core.connect(whom, ...)
 end
 
+-- By UDP, where a target is, whatever its address' scheme: the small services are there by both.
+local function udp(whom, ...)
+    if type(whom) == "table" and getmetatable(whom) == target.metatable and whom.host then
+        return core.udp(whom.host, whom.port, ...)
+    end
+    return core.udp(whom, ...)
+end
+
 ---@class echolot
 local M = {
     connect = connect,
     listen = core.listen,
+    udp = udp,
+    udp_listen = core.udp_listen,
     address = core.address,
     spawn = core.spawn,
     sleep = core.sleep,
@@ -54,8 +64,6 @@ local function unavailable(name)
     end
 end
 
-M.udp = unavailable "udp"
-M.udp_listen = unavailable "udp_listen"
 M.process = unavailable "process"
 
 -- Loaded when a script first asks for them.

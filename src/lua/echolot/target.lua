@@ -31,7 +31,7 @@ local function settle(self)
     if is_server(whom) then
         local running
         rawget(self, "state").scope:spawn(function()
-            running = whom:start("tcp://127.0.0.1:0")
+            running = whom:start("127.0.0.1:0")
         end):join()
         rawset(self, "running", running)
         address = core.address(tostring(running.address))
