@@ -17,6 +17,11 @@
     {                                                                                    \
         "timeout", 0, EL_OPT_SECONDS, "S", "limit of each wait on a connection (5)"      \
     }
+#define RESOLVER                                                                         \
+    {                                                                                    \
+        "resolver", 0, EL_OPT_TEXT, "WHO",                                               \
+            "looks names up: system, or dns[=SERVER,...] (system)"                       \
+    }
 
 static const struct el_option test_options[] = {
     {"target", 0, EL_OPT_LIST, "[NAME=]ADDRESS", "whom to talk to; repeatable"},
@@ -27,6 +32,7 @@ static const struct el_option test_options[] = {
     {"seed", 0, EL_OPT_WHOLE, "N", "of the properties' cases (at random)"},
     {"fail-fast", 0, EL_OPT_FLAG, NULL, "stop at the first test that does not pass"},
     TIMEOUT,
+    RESOLVER,
     {"test-timeout", 0, EL_OPT_SECONDS, "S", "limit of each test (60)"},
     {"memory-limit", 0, EL_OPT_SIZE, "SIZE", "limit of one worker's memory (512M)"},
     {"output", 'o', EL_OPT_LIST, "FORMAT[=FILE]", "pretty or jsonl; repeatable (pretty)"},
@@ -40,6 +46,7 @@ static const struct el_option test_options[] = {
 
 static const struct el_option run_options[] = {
     TIMEOUT,
+    RESOLVER,
     {"memory-limit", 0, EL_OPT_SIZE, "SIZE", "limit of the script's memory (none)"},
     HELP,
     {NULL, 0, EL_OPT_FLAG, NULL, NULL},

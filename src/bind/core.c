@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/err.h"
 #include "bind/address.h"
 #include "bind/args.h"
 #include "bind/conn.h"
@@ -17,6 +18,7 @@
 #include "bind/task.h"
 #include "bind/text.h"
 #include "bind/udp.h"
+#include "net/dns.h"
 
 #define CTX_NAME "echolot.ctx"
 
@@ -67,7 +69,41 @@ static int set_timeout(lua_State *L)
     return 0;
 }
 
+/* core.random() -> a whole number from the system: Lua's own generator, unseeded, says the same
+ * twice in a second where addresses are not at random */
+static int random_number(lua_State *L)
+{
+    lua_Integer n = 0;
+    int err = uv_random(NULL, NULL, &n, sizeof(n), 0, NULL);
+    if (err != 0)
+        el_fault_raise(L, &(struct el_fault){.code = err, .op = "random"});
+    lua_pushinteger(L, n & LUA_MAXINTEGER);
+    return 1;
+}
+
+/* core.set_resolver("system") or ("dns" [, servers]): who looks names up from now on */
+static int set_resolver(lua_State *L)
+{
+    struct el_ctx *ctx = el_ctx_of(L);
+    const char *name = luaL_checkstring(L, 1);
+    const char *servers = luaL_optstring(L, 2, NULL);
+    int err = 0;
+    if (strcmp(name, "dns") == 0) {
+        err = el_dns_use(&ctx->loop, servers);
+    } else {
+        el_dns_free(ctx->loop.dns);
+        ctx->loop.dns = NULL;
+    }
+    if (err == EL_EUSAGE)
+        el_fault_usage(L, "resolver", "bad list of DNS servers '%s'", servers);
+    if (err != 0)
+        el_fault_raise(L, &(struct el_fault){.code = err, .op = "resolver"});
+    return 0;
+}
+
 static const luaL_Reg functions[] = {
+    {"set_resolver", set_resolver},
+    {"random", random_number},
     {"set_timeout", set_timeout},
     {"set_explainer", el_mismatch_set_explainer},
     {"set_comparer", el_expect_host_set_comparer},

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "net/dns.h"
+
 /* What libuv opens for a loop, at most. Where it cannot, it aborts. */
 #define DESCRIPTORS 8
 
@@ -47,6 +49,8 @@ static void close_rest(uv_handle_t *handle, void *arg)
 
 void el_loop_fini(struct el_loop *loop)
 {
+    el_dns_free(loop->dns);
+    loop->dns = NULL;
     /* Timers of tasks that were asleep: whoever owned them is gone by now. */
     uv_walk(&loop->uv, close_rest, NULL);
     /* Requests in the thread pool (name look-ups) cannot be taken back: their callbacks

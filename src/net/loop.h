@@ -14,10 +14,12 @@
  * are consumed, last in first out: a thousand connections at rest read into the same
  * 64 KiB, which stay in the processor's cache, and keep none of their own. */
 struct el_sock;
+struct el_dns;
 
 struct el_loop {
     uv_loop_t uv;
     struct el_sock *last_sock; /* the last one whose interest changed, while it is open */
+    struct el_dns *dns;        /* NULL: names are the system's resolver's business */
     unsigned socks_watched;
     unsigned timers_active;
     char *chunks[EL_CHUNKS_KEPT];

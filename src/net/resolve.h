@@ -1,4 +1,5 @@
-/* resolve.h - names to socket addresses, by the system's resolver in libuv's threads.
+/* resolve.h - names to socket addresses, by the system's resolver in libuv's threads, or by
+ * c-ares where the loop uses that (net/dns.h).
  * The request frees itself after `done` or after cancel. One thread: the loop's. */
 #ifndef EL_NET_RESOLVE_H
 #define EL_NET_RESOLVE_H
@@ -10,7 +11,10 @@
 
 #define EL_RESOLVE_MAX 16
 
-struct el_resolve;
+/* A look-up under way; the head of what its resolver keeps. */
+struct el_resolve {
+    void (*cancel)(struct el_resolve *r);
+};
 
 /* `status` is 0 with 1 to EL_RESOLVE_MAX addresses, families taking turns, the resolver's
  * first choice first (RFC 8305 section 4); or EL_ERESOLVE with `why` in words. The array

@@ -9,16 +9,21 @@
 --- A failure is an error of kind `mismatch`; the script's own mistakes (too few arguments, a broken pattern, a word
 --- that means nothing) are of kind `usage`. Arguments past those that mean something are passed over, as by Lua's
 --- `assert`, so that calls with several results fit: `assert.is_nil(io.open(name))`.
+local arguments = require "echolot.busted.arguments"
 local assertions = require "echolot.assertions"
 local diff = require "echolot.diff"
+local extension = require "echolot.busted.extension"
 local inspect = require "echolot.inspect"
+local misuse = require "echolot.busted.misuse"
+local registry = require "echolot.busted.registry"
+local vocabulary = require "echolot.vocabulary"
 
 local M = {}
 
-local find, format, gmatch, lower = string.find, string.format, string.gmatch, string.lower
+local find, format = string.find, string.format
 local error, next, rawset, select, setmetatable, type = error, next, rawset, select, setmetatable, type
 local unpack = table.unpack
-local getinfo = debug.getinfo
+local getinfo, getmetatable = debug.getinfo, debug.getmetatable
 
 local entries = assertions.entries
 
@@ -85,37 +90,17 @@ end
 
 -- Words ------------------------------------------------------------------------------------------------------------
 
-local FILLERS, NEGATIONS, NAMES = {}, { ["not"] = true, no = true }, {}
-for word in gmatch("is are was were be been being has have had does do did a an the to of it", "%a+") do
-    FILLERS[word] = true
-end
+registry.assertions = entries
 for name in next, entries do
-    NAMES[name] = name
+    vocabulary.add(registry.assertion_names, name, name)
 end
-NAMES.no_error, NAMES.error_matches = nil, nil
-NAMES.equals, NAMES.match, NAMES.contain, NAMES.errors = "equal", "matches", "contains", "error"
-
-local COMBINED = {
-    error = { matches = "error_matches", match = "error_matches" },
-    matches = { error = "error_matches", errors = "error_matches" },
-}
-
---- Reads one word after what was read before.
----@param name? string the assertion named so far
----@param negated boolean
----@param word string
----@return string? name
----@return boolean? negated nil if the word has no meaning here
-local function read_word(name, negated, word)
-    if FILLERS[word] then
-        return name, negated
-    elseif NEGATIONS[word] and not name then
-        return nil, not negated
-    elseif not name then
-        return NAMES[word], NAMES[word] and negated
-    end
-    local combined = COMBINED[name] and COMBINED[name][word]
-    return combined, combined and negated
+vocabulary.remove(registry.assertion_names, "no_error") -- what "no" and "error" say together
+for alias, name in next, {
+    equals = "equal", match = "matches", contain = "contains", errors = "error", error_match = "error_matches",
+    errors_match = "error_matches", errors_matches = "error_matches", match_error = "error_matches",
+    match_errors = "error_matches", matches_error = "error_matches", matches_errors = "error_matches",
+} do
+    vocabulary.add(registry.assertion_names, alias, name)
 end
 
 --- How a form is written in a message: `assert.is_not_nil`.
@@ -124,21 +109,31 @@ end
 ---@param negated boolean
 ---@return string
 local function spell(owner, name, negated)
-    local spelling = entries[name].spelling
+    local entry = entries[name]
+    local spelling = not entry and name or entry.spelling or entry.subject and name
     return format("%s.%s%s", owner, spelling and (negated and "not_" or "") or (negated and "is_not_" or "is_"),
         spelling or name)
+end
+
+function misuse.make(op, text)
+    return M.failure { kind = "usage", op = op, message = text }
 end
 
 ---@param op string
 ---@param text string
 local function raise_usage(op, text)
-    error(M.failure { kind = "usage", op = op, message = text }, 0)
+    error(misuse.make(op, text), 0)
 end
 
---- The message among the arguments: the last string, or what writes itself as one.
----@param from integer
+--- The message among the arguments: the last string, or what writes itself as one; else a table where only a message
+--- can stand.
+---@param entry echolot.assert.entry
 ---@return string?
-local function message_of(from, ...)
+local function message_of(entry, ...)
+    if entry.takes_all then
+        return nil
+    end
+    local from = entry.message_from or entry.required + 1
     for index = select("#", ...), from, -1 do
         local value = select(index, ...)
         if type(value) == "string" then
@@ -147,28 +142,76 @@ local function message_of(from, ...)
             return (inspect.tostring(value))
         end
     end
+    local first = select(from, ...)
+    if not entry.message_is_text and type(first) == "table" then
+        return inspect.value(first, { max_length = 200 })
+    end
+end
+
+--- Puts the message in front of a failure's fields and hands them on.
+---@param owner echolot.assert.owner
+---@param fields table
+---@param message? string
+local function fail(owner, fields, message)
+    if message then
+        fields.summary = message .. ": " .. fields.summary
+    end
+    fields.op = owner.name
+    owner.fail(M.failure(fields))
+end
+
+--- The test and the explanation of an entry, with their subject in front where they have one.
+---@param owner echolot.assert.owner
+---@param label string
+---@param entry echolot.assert.entry
+---@param state? table
+---@return function test
+---@return function explain
+local function with_subject(owner, label, entry, state)
+    if not entry.subject then
+        return entry.test, entry.explain
+    end
+    local subject = state and state[entry.subject.field]
+    local mistake = entry.subject.check(subject)
+    if mistake then
+        raise_usage(owner.name, format("%s: %s", label, mistake))
+    end
+    return function(...)
+        return entry.test(subject, ...)
+    end, function(negated, results, ...)
+        return entry.explain(negated, results, subject, ...)
+    end
 end
 
 --- The function behind one form of an assertion, such as `assert.is_not.equal`.
 ---@param owner echolot.assert.owner
 ---@param name string
 ---@param negated boolean
+---@param state? table what called modifiers have left
 ---@return fun(self: any, ...): ...
-local function make_form(owner, name, negated)
+local function make_form(owner, name, negated, state)
     local label = spell(owner.name, name, negated)
     if negated and entries[name].negation then
         name, negated = entries[name].negation, false
         label = spell(owner.name, name, false)
     end
     local entry = entries[name]
-    local required, test, on_check = entry.required, entry.test, owner.on_check
+    local required, on_check = entry.required, owner.on_check
+    local test, explain = entry.test, entry.explain
+    if entry.subject then
+        test, explain = nil, nil
+    end
     return function(_, ...)
         local count = select("#", ...)
         if count < required then
             raise_usage(owner.name, format("%s(%s) needs %d argument%s, got %d", label, entry.signature, required,
                 required == 1 and "" or "s", count))
         end
-        local held, results, mistake = test(...)
+        local run, tell = test, explain
+        if not run then
+            run, tell = with_subject(owner, label, entry, state)
+        end
+        local held, results, mistake = run(...)
         if held ~= nil and held ~= negated then
             if on_check then
                 on_check(true)
@@ -180,14 +223,27 @@ local function make_form(owner, name, negated)
         elseif mistake then
             raise_usage(owner.name, format("%s: %s", label, mistake))
         end
-        local fields = entry.explain(negated, results, ...)
-        local message = message_of(entry.message_from or required + 1, ...)
-        if message then
-            fields.summary = message .. ": " .. fields.summary
-        end
-        fields.op = owner.name
-        owner.fail(M.failure(fields))
+        fail(owner, tell(negated, results, ...), message_of(entry, ...) or registry.message_in(state))
     end
+end
+
+--- The same of an assertion that the script has registered.
+---@param owner echolot.assert.owner
+---@param entry echolot.busted.registered
+---@param state table
+local function call_registered(owner, entry, state, ...)
+    local list = arguments.pack(...)
+    local held, results = entry.callback(state, list, registry.level_of_script(2))
+    if not held ~= state.mod then
+        if owner.on_check then
+            owner.on_check(true)
+        end
+        if results then
+            return unpack(results, 1, results.n or #results)
+        end
+        return ...
+    end
+    fail(owner, { summary = registry.message(entry, not state.mod, list) }, registry.message_in(state))
 end
 
 -- The object -------------------------------------------------------------------------------------------------------
@@ -200,42 +256,35 @@ end
 
 local node_for
 
---- Follows a key such as "is_not_nil" from a state and keeps where it led under that key.
+--- Follows a key such as "is_not_nil", and keeps where it led under that key.
 ---@param owner echolot.assert.owner
 ---@param node table
----@param name? string
----@param negated boolean
+---@param words string[] those before
+---@param state? table
 ---@param key any
 ---@return table
-local function follow(owner, node, name, negated, key)
-    local next_name, next_negated = name, negated
-    if type(key) == "string" then
-        for word in gmatch(lower(key), "[^_]+") do
-            next_name, next_negated = read_word(next_name, next_negated, word)
-            if next_negated == nil then
-                break
-            end
-        end
-    end
-    if type(key) ~= "string" or next_negated == nil then
+local function follow(owner, node, words, state, key)
+    local longer = vocabulary.follow(words, key)
+    local reading = longer and vocabulary.read(registry.assertion_names, longer)
+    if not reading then
         raise_usage(owner.name, format("%s has no %s", owner.name, inspect.path_step(key)))
     end
-    local target = node_for(owner, next_name, next_negated)
+    local target = node_for(owner, longer, reading, state)
     rawset(node, key, target)
     return target
 end
 
 ---@param owner echolot.assert.owner
----@param name? string
----@param negated boolean
+---@param words string[]
+---@param state? table what called modifiers have left
 ---@param label string what it calls itself
 ---@param call fun(self: any, ...): ...
 ---@return table node
-local function make_node(owner, name, negated, label, call)
+local function make_node(owner, words, state, label, call)
     return setmetatable({}, {
         __name = "echolot." .. owner.name,
         __index = function(self, key)
-            return follow(owner, self, name, negated, key)
+            return follow(owner, self, words, state, key)
         end,
         __call = call,
         __tostring = function()
@@ -244,22 +293,66 @@ local function make_node(owner, name, negated, label, call)
     })
 end
 
---- The node for what was read so far; there is one for each such state, however it is spelled.
+--- What happens when words are called that name nothing: the modifiers among them act, and more words may follow.
 ---@param owner echolot.assert.owner
----@param name? string
----@param negated boolean
----@return table node
-function node_for(owner, name, negated)
-    local id = (negated and "not " or "") .. (name or "")
-    local node = owner.nodes[id]
-    if not node and name then
-        node = make_node(owner, name, negated, spell(owner.name, name, negated), make_form(owner, name, negated))
-    elseif not node then
-        node = make_node(owner, nil, negated, owner.name .. (negated and ".not" or ".is"), function()
-            raise_usage(owner.name, owner.name .. ": the words before the call name no assertion")
-        end)
+---@param reading echolot.vocabulary.reading
+---@param label string
+---@param earlier? table
+local function call_modifiers(owner, reading, label, earlier, ...)
+    if #reading.modifiers == 0 then
+        raise_usage(owner.name, owner.name .. ": the words before the call name no assertion")
     end
-    owner.nodes[id] = node
+    local state = registry.begin(earlier)
+    registry.modify(state, reading, ...)
+    return make_node(owner, {}, state, label, function()
+        raise_usage(owner.name, label .. ": an assertion has to follow")
+    end)
+end
+
+--- What a call of these words does.
+---@param owner echolot.assert.owner
+---@param reading echolot.vocabulary.reading
+---@param label string
+---@param earlier? table
+---@return fun(self: any, ...): ...
+local function make_call(owner, reading, label, earlier)
+    local name = reading.name
+    if not name then
+        return function(_, ...)
+            return call_modifiers(owner, reading, label, earlier, ...)
+        end
+    end
+    local registered = registry.registered[name]
+    if not registered and not earlier and #reading.modifiers == 0 then
+        return make_form(owner, name, reading.negated)
+    end
+    return function(self, ...)
+        local state = registry.begin(earlier)
+        registry.modify(state, reading)
+        if registered then
+            return call_registered(owner, registered, state, ...)
+        end
+        return make_form(owner, name, not state.mod, state)(self, ...)
+    end
+end
+
+--- The node for what was read so far; there is one for each such state, however it is spelled. Where modifiers have
+--- left something behind, the node is good for that only.
+---@param owner echolot.assert.owner
+---@param words string[]
+---@param reading echolot.vocabulary.reading
+---@param state? table
+---@return table node
+function node_for(owner, words, reading, state)
+    local node = not state and owner.nodes[reading.id]
+    if not node then
+        local label = reading.name and spell(owner.name, reading.name, reading.negated)
+            or owner.name .. (reading.negated and ".not" or reading.modifiers[1] and "." .. reading.modifiers[1] or ".is")
+        node = make_node(owner, words, state, label, make_call(owner, reading, label, state))
+        if not state then
+            owner.nodes[reading.id] = node
+        end
+    end
     return node
 end
 
@@ -309,6 +402,18 @@ end
 ---@field error_matches fun(f: function, pattern: string, init?: integer, plain?: boolean, message?: string): any ...
 ---@field [string] echolot.assert.object
 
+--- Forgets where keys have led. What the script has put there stays.
+---@param node table
+---@param kind string
+local function forget(node, kind)
+    for key, value in next, node do
+        local metatable = getmetatable(value)
+        if type(metatable) == "table" and metatable.__name == kind then
+            node[key] = nil
+        end
+    end
+end
+
 --- Makes a callable object with the whole vocabulary.
 ---
 --- Without `on_failure` it raises what fails, and calls itself `assert`. With it, it is a `check`: `on_failure` gets
@@ -328,7 +433,17 @@ function M.new(on_failure, on_check)
         end
         on_failure(failure)
     end
-    return make_node(owner, nil, false, owner.name, make_plain(owner))
+    local object = make_node(owner, {}, nil, owner.name, make_plain(owner))
+    extension.add_methods(object)
+    registry.on_change(owner, function()
+        local kind = "echolot." .. owner.name
+        for _, node in next, owner.nodes do
+            forget(node, kind)
+        end
+        owner.nodes = {}
+        forget(object, kind)
+    end)
+    return object
 end
 
 return M

@@ -2,10 +2,13 @@
 ---
 --- What is asked about comes from outside and may have any type. A value that cannot be compared fails, plain and
 --- negated alike; only the script's own mistakes (a broken pattern, no function to call) are told apart from that.
+local called = require "echolot.busted.called"
 local deep = require "echolot.deep"
 local diff = require "echolot.diff"
 local inspect = require "echolot.inspect"
+local lists = require "echolot.busted.lists"
 local raised = require "echolot.raised"
+local state = require "echolot.busted.state"
 
 local M = {}
 
@@ -23,7 +26,7 @@ local SHORT, LONG, FIELD = 60, 200, 4096
 ---@param limit? integer
 ---@return string
 local function show(value, limit)
-    return inspect.value(value, { max_length = limit or LONG, max_depth = 6 })
+    return state.format(value) or inspect.value(value, { max_length = limit or LONG, max_depth = 6 })
 end
 
 ---@param summary string
@@ -83,8 +86,11 @@ end
 ---@field test fun(...): boolean?, table?, string?
 ---@field explain fun(negated: boolean, results: table?, ...): table
 ---@field message_from? integer first argument that may be the message; default: the one after the required
+---@field message_is_text? boolean whether a table there is no message
 ---@field spelling? string the name with its usual words; default: "is_" and the name
 ---@field negation? string another entry that stands for the negated form
+---@field takes_all? boolean whether all its arguments mean something, so that none is the message
+---@field subject? {field: string, check: fun(value: any): string?} what modifiers have to name before; it comes first
 
 ---@type table<string, echolot.assert.entry>
 M.entries = {}
@@ -128,9 +134,11 @@ entries.same = {
 ---@param name string
 ---@param wanted string
 ---@param test fun(value: any): boolean
-local function define_single(name, wanted, test)
+---@param required? integer 1 where no value at all is a mistake, and does not count as nil
+local function define_single(name, wanted, test, required)
     entries[name] = {
-        required = 1,
+        required = required or 0,
+        message_from = 2,
         signature = "value",
         test = test,
         explain = function(negated, _, value)
@@ -150,10 +158,10 @@ define_single("nil", "nil", function(value)
 end)
 define_single("truthy", "a truthy value", function(value)
     return not not value
-end)
+end, 1)
 define_single("falsy", "nil or false", function(value)
     return not value
-end)
+end, 1)
 for _, name in next, { "string", "number", "table", "function", "boolean", "userdata", "thread" } do
     define_single(name, name == "userdata" and name or "a " .. name, function(value)
         return type(value) == name
@@ -353,22 +361,30 @@ local function find_repeated(list, deeply)
     end
 end
 
+--- Whether one of two arguments, between which a message may stand, asks for a deep comparison.
+---@param deeply any
+---@param message any
+---@return boolean
+local function is_deep(deeply, message)
+    return rawequal(deeply, true) or type(deeply) ~= "boolean" and rawequal(message, true)
+end
+
 entries.unique = {
     required = 1,
     signature = "list [, deep]",
-    test = function(list, deeply)
+    test = function(list, ...)
         if type(list) ~= "table" then
             return nil
         end
-        return find_repeated(list, rawequal(deeply, true)) == nil
+        return find_repeated(list, is_deep(...)) == nil
     end,
-    explain = function(negated, _, list, deeply)
+    explain = function(negated, _, list, ...)
         if type(list) ~= "table" then
             return wanted_but_got("a table", list)
         elseif negated then
             return wanted_but_got("a value that is there twice", list)
         end
-        local pair = find_repeated(list, rawequal(deeply, true))
+        local pair = find_repeated(list, is_deep(...))
         return fields_of(format("expected unique values, but %s and %s are both %s", inspect.path_step(pair[1]),
             inspect.path_step(pair[2]), show(pair[3])), "unique values", list)
     end,
@@ -417,6 +433,7 @@ entries.no_error = {
     spelling = "has_no_error",
     negation = "error",
     message_from = 2,
+    message_is_text = true,
     test = function(f, expected, message)
         if not raised.is_callable(f) then
             return nil, nil, NOT_CALLABLE .. show(f)
@@ -446,7 +463,9 @@ entries.error_matches = {
             return nil, nil, mistake
         end
         local outcome = raised.call(f)
-        for _, text in next, outcome.ok and {} or raised.texts(outcome) do
+        -- Of a string without its position: what a path looks like is no matter of the error's.
+        local texts = outcome.text and { outcome.text } or raised.texts(outcome)
+        for _, text in next, outcome.ok and {} or texts do
             local held, results = find_match(pattern, text, init, plain)
             if held then
                 results.outcome = outcome
@@ -464,5 +483,13 @@ entries.error_matches = {
         return wanted_but_got(wanted, outcome.text or outcome.value)
     end,
 }
+
+-- Spies and lists --------------------------------------------------------------------------------------
+
+for _, more in next, { called, lists } do
+    for name, entry in next, more do
+        entries[name] = entry
+    end
+end
 
 return M

@@ -3,6 +3,10 @@ local core = require "echolot.core"
 
 local M = {}
 
+-- A test may have put stubs in the place of the library's functions.
+local error, pcall = error, pcall
+local pack = table.pack
+
 --- Runs `f` in a task of `scope` for at most `seconds`. true; or false, its error and traceback, and whether the
 --- time was up. Where the caller is cancelled meanwhile, that is raised; the task is left to its scope.
 ---@param scope userdata
@@ -25,7 +29,7 @@ function M.run(scope, seconds, f)
     if ok then
         return true
     end
-    local failure = table.pack(task:failure())
+    local failure = pack(task:failure())
     if failure.n == 0 then -- it has not ended: it was our own wait that did
         error(cancelled, 0)
     end

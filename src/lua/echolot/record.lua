@@ -4,6 +4,11 @@ local inspect = require "echolot.inspect"
 
 local M = {}
 
+-- A test may have put stubs in the place of the library's functions.
+local find, gmatch = string.find, string.gmatch
+local getmetatable, pcall, tostring, type = getmetatable, pcall, tostring, type
+local concat = table.concat
+
 --- A traceback without the parts that are Echolot's own.
 ---@param text? string
 ---@return string?
@@ -12,13 +17,13 @@ function M.traceback(text)
         return nil
     end
     local kept = {}
-    for line in text:gmatch "[^\n]+" do
-        if not line:find("^%s*echolot/") and not line:find("^%s*%[C%]: in [?i]")
-            and not line:find("^%s*%[C%]: in function 'error'") and not line:find("^%s*%(%.%.%.tail calls") then
+    for line in gmatch(text, "[^\n]+") do
+        if not find(line, "^%s*echolot/") and not find(line, "^%s*%[C%]: in [?i]")
+            and not find(line, "^%s*%[C%]: in function 'error'") and not find(line, "^%s*%(%.%.%.tail calls") then
             kept[#kept + 1] = line
         end
     end
-    return #kept > 1 and table.concat(kept, "\n") or nil
+    return #kept > 1 and concat(kept, "\n") or nil
 end
 
 -- Text of any error value. A value whose __tostring raises does not hide that there was an error.

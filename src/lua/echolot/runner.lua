@@ -1,5 +1,7 @@
 --- Runs the tests of one file, each in a task and a scope of its own, and tells what happened.
 local assert_module = require "echolot.assert"
+local busted = require "echolot.busted"
+local busted_state = require "echolot.busted.state"
 local core = require "echolot.core"
 local limited = require "echolot.limited"
 local record = require "echolot.record"
@@ -7,6 +9,10 @@ local suite = require "echolot.suite"
 local verdict = require "echolot.property.verdict"
 
 local M = {}
+
+-- A test may have put stubs in the place of the library's functions.
+local error, ipairs, pcall, tostring = error, ipairs, pcall, tostring
+local concat, insert, move, pack, unpack = table.concat, table.insert, table.move, table.pack, table.unpack
 
 ---@class echolot.runner.job
 ---@field path string
@@ -21,7 +27,7 @@ local function lineage(test)
     local groups = {}
     local group = test.parent
     while group do
-        table.insert(groups, 1, group)
+        insert(groups, 1, group)
         group = group.parent
     end
     return groups
@@ -34,14 +40,17 @@ local function call_all(list)
 end
 
 -- What comes after the body, whether it failed or not: finally, then after_each from the inside
--- out. All are called; the first error counts.
+-- out, then the end of its spies. All are called; the first error counts.
 local function wind_up(run, groups)
     local steps = {}
     for i = #run.finally, 1, -1 do
         steps[#steps + 1] = run.finally[i]
     end
     for i = #groups, 1, -1 do
-        table.move(groups[i].hooks.after_each, 1, #groups[i].hooks.after_each, #steps + 1, steps)
+        move(groups[i].hooks.after_each, 1, #groups[i].hooks.after_each, #steps + 1, steps)
+    end
+    steps[#steps + 1] = function()
+        run.snapshot:revert()
     end
     local first_error
     for _, step in ipairs(steps) do
@@ -99,6 +108,7 @@ local function run_body(state, job, test, run)
     local scope = core.scope(true)
     local limit = job.test_timeout
     run.started = core.now()
+    run.snapshot = busted_state.snapshot()
     state.running = run
     settle(run, limit, limited.run(scope, limit, function()
         for _, group in ipairs(groups) do
@@ -209,9 +219,13 @@ function run_group(state, job, group)
         local ok, err, traceback = run_hooks(state, job, list)
         return ok, not ok and record.error(err, traceback) or nil
     end
+    local leave = group.insulation and group.insulation()
     local ok, err = hook(hooks.strict_setup)
     if ok and has_tests then
         ok, err = hook(hooks.setup)
+        if ok then
+            ok, err = hook(hooks.lazy_setup)
+        end
     end
     local status
     if ok then
@@ -223,9 +237,14 @@ function run_group(state, job, group)
     end
     local down_ok, down_err = true, nil
     if has_tests then
-        down_ok, down_err = hook(hooks.teardown)
+        down_ok, down_err = hook(hooks.lazy_teardown)
+        local ok_too, err_too = hook(hooks.teardown)
+        down_ok, down_err = down_ok and ok_too, down_err or err_too
     end
     local strict_ok, strict_err = hook(hooks.strict_teardown)
+    if leave then
+        leave()
+    end
     if not (down_ok and strict_ok) then
         down_err = down_err or strict_err
         down_err.message = "teardown: " .. down_err.message
@@ -249,11 +268,11 @@ local function install_reporting(state, env)
         end
     end
     local function log(...)
-        local parts = table.pack(...)
+        local parts = pack(...)
         for i = 1, parts.n do
             parts[i] = tostring(parts[i])
         end
-        local text, run = table.concat(parts, "\t"), state.running
+        local text, run = concat(parts, "\t"), state.running
         if run and run.logs then -- of a case: whether it is told, is not known yet
             run.logs[#run.logs + 1] = text
         else
@@ -274,13 +293,13 @@ local function install_reporting(state, env)
         local run = running "step"
         local entry = { name = tostring(name), t = record.microseconds(core.now() - run.started) }
         run.steps[#run.steps + 1] = entry
-        local results = table.pack(pcall(f, ...))
+        local results = pack(pcall(f, ...))
         entry.duration = record.microseconds(core.now() - run.started - entry.t)
         entry.failed = not results[1] or nil
         if not results[1] then
             error(results[2], 0)
         end
-        return table.unpack(results, 2, results.n)
+        return unpack(results, 2, results.n)
     end
 end
 
@@ -297,6 +316,7 @@ function M.prepare(job, env, emit)
     state.scope = core.scope(false)
     suite.install(state, env)
     install_reporting(state, env)
+    busted.install(env)
     return state
 end
 

@@ -1,6 +1,7 @@
 --- The suite words: what a test file calls to say which tests there are. Nothing runs here; the
 --- runner walks the tree that comes of it.
 local core = require "echolot.core"
+local insulation = require "echolot.busted.insulation"
 local property = require "echolot.property"
 local target = require "echolot.target"
 
@@ -12,6 +13,7 @@ local M = {}
 ---@field children table[] groups and tests, in the order of the file
 ---@field hooks table<string, function[]>
 ---@field tags string[]
+---@field insulation? echolot.busted.insulation what an insulated group has made of the globals
 
 ---@class echolot.suite.test
 ---@field name string the full name: groups and test, separated by spaces
@@ -25,7 +27,7 @@ local M = {}
 local HOOKS = {
     before_each = "before_each", after_each = "after_each",
     setup = "setup", teardown = "teardown",
-    lazy_setup = "setup", lazy_teardown = "teardown",
+    lazy_setup = "lazy_setup", lazy_teardown = "lazy_teardown",
     strict_setup = "strict_setup", strict_teardown = "strict_teardown",
 }
 
@@ -71,6 +73,7 @@ end
 ---@field current? echolot.suite.group the group whose body runs; nil once the file has been read
 ---@field targets echolot.target[]
 ---@field own_targets table<string|table, echolot.target> of conversations with a target option
+---@field unfinished? any the error of a group that is named and has no body yet
 ---@field running? table the test that runs now, as the runner sees it; within a property, its case
 ---@field timeout number seconds of each wait
 ---@field test_timeout number seconds of each test
@@ -115,28 +118,62 @@ local function add_test(state, op, name, body, options, reason)
     return test
 end
 
+-- A group whose body raised: of its tests none can be run, and one that fails stands for them.
+local function fail_group(group, line, err)
+    group.children, group.hooks = {}, new_group("", nil).hooks
+    group.children[1] = {
+        name = group.full_name, parent = group, line = line, options = {}, tags = group.tags,
+        body = function()
+            error(err, 0)
+        end,
+    }
+end
+
 local function make_describe(state, op)
-    return function(name, body)
+    local describe
+    function describe(name, body)
         check_name(op, name)
+        if body == nil then
+            -- describe "name" (f): a mistake only where nothing comes behind
+            local ok, mistake = pcall(check_body, op, body)
+            state.unfinished = not ok and mistake
+            return function(behind)
+                state.unfinished = nil
+                check_body(op, behind)
+                return describe(name, behind)
+            end
+        end
         check_body(op, body)
+        local line = script_line()
         local outer = current_group(state, op)
         local group = new_group(name, outer)
         group.full_name = outer.full_name and outer.full_name .. " " .. name or name
         group.tags = tags_of(name, outer)
         table.insert(outer.children, group)
         state.current = group
+        local restore = op == "insulate" and insulation.begin()
         local ok, err = pcall(body)
         state.current = outer
-        if not ok then
+        if restore then
+            group.insulation = restore()
+        end
+        if not ok and core.error.is(err) and err.kind == "usage" then
             error(err, 0)
+        elseif not ok then
+            fail_group(group, line, err)
         end
     end
+    return describe
 end
 
 local function make_it(state, op)
     return function(name, body)
         if body == nil then
-            return add_test(state, op, name, nil, nil, "not written yet")
+            local test = add_test(state, op, name, nil, nil, "not written yet")
+            return function(behind) -- it "name" (f)
+                check_body(op, behind)
+                test.body, test.reason = behind, nil
+            end
         end
         check_body(op, body)
         add_test(state, op, name, body)

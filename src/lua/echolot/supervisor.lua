@@ -175,7 +175,7 @@ local function job_for(self, path, skip)
     return {
         path = core.text.to_utf8(path), path_hex = hex(path), skip = skip, list = o.list, filter = o.filter, filter_out = o.filter_out,
         targets = o.targets, timeout = o.timeout, test_timeout = o.test_timeout,
-        memory_limit = o.memory_limit, fail_fast = o.fail_fast, seed = o.seed,
+        memory_limit = o.memory_limit, fail_fast = o.fail_fast, seed = o.seed, resolver = o.resolver,
     }
 end
 

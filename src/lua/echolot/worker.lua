@@ -2,6 +2,7 @@
 local core = require "echolot.core"
 local host = require "echolot.host"
 local record = require "echolot.record"
+local resolver = require "echolot.resolver"
 local runner = require "echolot.runner"
 local script = require "echolot.script"
 local assert_module = require "echolot.assert"
@@ -62,10 +63,12 @@ local function read_file(state, job)
         return { kind = "load", message = why }
     end
     local task = state.scope:spawn(chunk)
-    if pcall(task.join, task) then
+    local err, traceback = state.unfinished, nil
+    if not pcall(task.join, task) then
+        err, traceback = task:failure()
+    elseif not state.unfinished then
         return nil
     end
-    local err, traceback = task:failure()
     local out = record.error(err, traceback)
     out.kind = "load"
     return out
@@ -104,6 +107,7 @@ return function(text)
     local job = assert(core.json.decode(text))
     job.file = job.path_hex:gsub("%x%x", function(digits) return string.char(tonumber(digits, 16)) end)
     core.set_timeout(job.timeout)
+    assert(resolver.use(job.resolver))
     install_exit()
     local task = core.root:spawn(run_file, job)
     task:join()

@@ -2,6 +2,7 @@
 local core = require "echolot.core"
 local concurrency = require "echolot.concurrency"
 local host = require "echolot.host"
+local resolver = require "echolot.resolver"
 local script = require "echolot.script"
 
 local M = {}
@@ -32,6 +33,11 @@ function M.main(options)
     end
     if options.timeout then
         core.set_timeout(options.timeout)
+    end
+    local resolves, problem = resolver.use(options.resolver)
+    if not resolves then
+        complain(problem)
+        return 2
     end
     local chunk, why = script.load(path)
     if not chunk then

@@ -4,6 +4,7 @@ local concurrency = require "echolot.concurrency"
 local discover = require "echolot.discover"
 local host = require "echolot.host"
 local report = require "echolot.report"
+local resolver = require "echolot.resolver"
 local supervisor = require "echolot.supervisor"
 local tally = require "echolot.tally"
 
@@ -55,12 +56,16 @@ local function job_options(options)
             return nil, problem
         end
     end
+    local resolves, problem = resolver.use(options.resolver)
+    if not resolves then
+        return nil, problem
+    end
     return {
-        targets = targets, filter = options.filter, filter_out = options["filter-out"],
+        targets = targets, resolver = options.resolver, filter = options.filter, filter_out = options["filter-out"],
         list = options.list, timeout = options.timeout or 5,
         test_timeout = options["test-timeout"] or 60,
         memory_limit = options["memory-limit"] or 512 << 20,
-        seed = options.seed or math.random(0, SEED_MAX),
+        seed = options.seed or core.random() % (SEED_MAX + 1),
         fail_fast = options["fail-fast"], jobs = options.jobs or host.processors(),
     }
 end

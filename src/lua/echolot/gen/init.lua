@@ -326,7 +326,7 @@ end
 ---@return any
 function M.sample(of, seed)
     check_generator("sample", of)
-    return of.draw(choices.random(random.new(integer_or("sample", "seed", seed, math.random(0)))))
+    return of.draw(choices.random(random.new(integer_or("sample", "seed", seed, core.random()))))
 end
 
 generator.map, generator.such_that, generator.bind, generator.sample = M.map, M.such_that, M.bind, M.sample

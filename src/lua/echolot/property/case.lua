@@ -1,5 +1,6 @@
 --- One case of a property: the function called with generated values, as a small test of its own. What it opened
 --- is closed, what it spawned is ended, and what it said is kept, when it is over.
+local busted_state = require "echolot.busted.state"
 local core = require "echolot.core"
 local limited = require "echolot.limited"
 local record = require "echolot.record"
@@ -79,12 +80,15 @@ function M.run(state, body, values, seconds)
     }
     local outcome = { failed = false, run = run, scope = core.scope(true) }
     state.running = run
+    local spies = busted_state.snapshot()
     local whole, problem = pcall(run_parts, outcome, seconds, body, values)
+    local reverted, why = pcall(spies.revert, spies)
     local err, traceback = outcome.scope:close()
     state.running = outer
     if not whole then
         error(problem, 0) -- the test itself is to end
     end
+    settle(outcome, reverted, why)
     settle(outcome, err == nil, err, traceback)
     outcome.duration = core.now() - run.started
     return outcome

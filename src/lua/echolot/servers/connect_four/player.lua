@@ -1,6 +1,7 @@
 --- The computer player of Connect Four. It looks ahead as far as a bounded amount of work allows,
 --- always far enough to take a win, and to give none away where that can be avoided; among moves
 --- of which it knows nothing better it likes those that take part in many possible fours.
+local core = require "echolot.core"
 local rules = require "echolot.servers.connect_four.rules"
 
 local M = {}
@@ -80,7 +81,7 @@ function M.new(board, who, options)
         board = board,
         who = who,
         strength = options.strength,
-        random = generator(options.seed or math.random(0)),
+        random = generator(options.seed or core.random()),
         give_way = options.give_way or function() end,
         moves = moves_from_centre(board.columns),
     }, player)

@@ -1,0 +1,35 @@
+-- Hooks that raise. busted reports the hook, Echolot each test that could not be run.
+describe("before_each", function()
+    before_each(function() error "before" end)
+    after_each(function() print "after" end)
+    it("hinders", function() print "never" end)
+    it("hinders again", function() print "never" end)
+end)
+
+describe("setup", function()
+    setup(function() error "setup" end)
+    teardown(function() print "teardown" end)
+    it("hinders", function() print "never" end)
+    describe("a group", function()
+        it("hinders", function() print "never" end)
+    end)
+end)
+
+describe("after_each", function()
+    after_each(function() error "after" end)
+    it("comes late", function() print "test" end)
+end)
+
+describe("teardown", function()
+    teardown(function() error "teardown" end)
+    it("comes too late", function() print "test" end)
+end)
+
+describe("an assertion in before_each", function()
+    before_each(function() assert.is_true(false) end)
+    it("hinders", function() print "never" end)
+end)
+
+describe("others", function()
+    it("are run", function() print "another" end)
+end)
