@@ -131,6 +131,8 @@ static int listener_listen(lua_State *L)
     int next;
     lua_settop(L, 3);
     el_address_check(L, 1, "listen", true, &address, &next);
+    if (address.scheme == EL_UDP)
+        el_fault_usage(L, "listen", "datagrams have no connections: see udp_listen");
     if (address.scheme != EL_TCP && address.scheme != EL_UNIX)
         el_fault_usage(L, "listen", "%s addresses are not available in this version",
                        el_address_scheme_name(address.scheme));

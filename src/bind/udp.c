@@ -4,6 +4,7 @@
 #include <lauxlib.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/err.h"
@@ -157,11 +158,12 @@ static int open_now(lua_State *L, struct ludp *lu, const struct el_lookup *l)
     struct el_transcript *t = el_transcript_new(
         lua_tostring(L, AT_NAME),
         scope->recording ? EL_TRANSCRIPT_BYTES : EL_TRANSCRIPT_BYTES_FEW);
-    if (t != NULL) {
-        struct sockaddr_in6 *called = lu->listens ? &lu->local : &lu->peer;
-        el_address_text_of_socket(EL_UDP, (struct sockaddr *)called, text, sizeof(text));
-        el_transcript_set_address(t, lu->listens ? text : lua_tostring(L, 2));
+    if (t == NULL) {
+        (void)close(fd);
+        raise_udp(L, lu, op_of(lu), NULL, -ENOMEM);
     }
+    el_address_text_of_socket(EL_UDP, (struct sockaddr *)&lu->local, text, sizeof(text));
+    el_transcript_set_address(t, lu->listens ? text : lua_tostring(L, 2));
     int err = el_udp_new(&lu->ctx->loop, fd, lu->max_buffer, t, &lu->udp);
     if (err != 0)
         raise_udp(L, lu, op_of(lu), NULL, err);

@@ -97,6 +97,7 @@ describe("udp and udp_listen", function()
         pair.failure("usage", echolot.udp_listen, "127.0.0.1:0", { bind = "127.0.0.1" })
         pair.failure("usage", echolot.udp, "127.0.0.1:7", { timeout = -1 })
         local listener = echolot.listen(pair.LOCAL)
+        pair.failure("usage", echolot.listen, "udp://127.0.0.1:0")
         assert.contains("udp://host:port", pair.failure("usage", echolot.udp, listener.address).message)
     end)
 
@@ -280,6 +281,18 @@ describe("recv", function()
         ours:send "x"
         assert.equal("x", (server:recv()))
         pair.fails("timeout", server:timeout(0), "recv")
+    end)
+
+    it("and a look-up, too, can be cancelled", function()
+        local server = echolot.udp_listen(pair.LOCAL)
+        for _, call in ipairs {
+            { echolot.udp, "localhost:7" }, { echolot.udp_listen, "localhost:0" },
+            { server.send, server, "x", "localhost:7" },
+        } do
+            local task = echolot.spawn(table.unpack(call))
+            echolot.spawn(task.cancel, task) -- once it waits, and before the loop has had a turn
+            pair.fails("cancelled", task, "join")
+        end
     end)
 
     it("works in a script's own coroutines, and outside of any task", function()

@@ -173,13 +173,15 @@ end
 
 -- Events -----------------------------------------------------------------------------------------------------------
 
--- Whom an event is with: a connection; or one of the peers of a datagram socket that has many.
+-- A datagram socket may have many peers: each is shown as a party of its own.
+local function is_with_one_of_many(event)
+    return event.datagram and event.address and event.dir ~= "open"
+end
+
+-- Tells the parties apart.
 local function id_of(event)
     local id = event.conn or event.peer or "?"
-    if event.datagram and event.address and event.dir ~= "open" then
-        return format("%s %s", tostring(id), tostring(event.address))
-    end
-    return id
+    return is_with_one_of_many(event) and format("%s %s", tostring(id), tostring(event.address)) or id
 end
 
 --- How each connection of a test is called: by its name or address, and with its number where two are called alike.
@@ -193,7 +195,7 @@ local function name_parties(events)
         local id = id_of(event)
         if not names[id] then
             local name = inspect.escape(sub(tostring(event.peer or "?"), 1, 200))
-            if id ~= event.conn and event.address and event.address ~= event.peer then
+            if is_with_one_of_many(event) and event.address ~= event.peer then
                 name = name .. " " .. inspect.escape(sub(tostring(event.address), 1, 200))
             end
             count = count + 1
