@@ -1,5 +1,6 @@
 #include "net/udp.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <linux/sock_diag.h>
 #include <stdlib.h>
@@ -273,8 +274,9 @@ void el_udp_leave(struct el_udp *u, struct el_await *a)
 
 int el_udp_socket(const struct sockaddr *local, const struct sockaddr *peer)
 {
-    int family = local != NULL ? local->sa_family : peer->sa_family;
-    int fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    const struct sockaddr *known = local != NULL ? local : peer;
+    assert(known != NULL);
+    int fd = socket(known->sa_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -errno;
     if ((local == NULL || bind(fd, local, el_address_socket_length(local)) == 0) &&

@@ -37,8 +37,8 @@ struct el_datagram {
     struct sockaddr_in6 from; /* either family; zero where it has none */
 };
 
-/* A datagram socket, bound where `local` is given, connected where `peer` is: its descriptor, or
- * a negative errno. */
+/* A datagram socket, bound where `local` is given, connected where `peer` is, one of them at least:
+ * its descriptor, or a negative errno. */
 int el_udp_socket(const struct sockaddr *local, const struct sockaddr *peer)
     __attribute__((warn_unused_result));
 

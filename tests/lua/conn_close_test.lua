@@ -77,8 +77,9 @@ describe("close", function()
 
     it("wakes whoever waits, with usage", function()
         local ours, theirs = pair.pair() -- theirs is not collected, so it stays open
+        local large = ("x"):rep(64 << 20)
         local reader = pair.start(ours.recv, ours)
-        local writer = pair.start(ours.send, ours, ("x"):rep(64 << 20))
+        local writer = pair.start(ours.send, ours, large)
         ours:close()
         assert.equal("recv", pair.fails("usage", reader, "join").op)
         assert.equal("send", pair.fails("usage", writer, "join").op)
