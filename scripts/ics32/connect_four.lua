@@ -16,9 +16,11 @@ local THINKING_S = 300 -- the most that we wait for its move
 
 local HELP = [[
   3, drop 3, d3    drop a piece into column 3
-  pop 3, p3        take your piece from the bottom of column 3: what is above it slides down
+  pop 3, p3        take your piece from the bottom of column 3: the others
+                   slide down
   help, quit       this; leave the game
-Four in a row win, in any direction. If a pop gives four to both, it wins for who made it.]]
+Four in a row win, in any direction. If a pop gives four to both, it wins for
+who made it.]]
 
 -- What the player asks for ---------------------------------------------------
 

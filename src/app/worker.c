@@ -53,7 +53,7 @@ static int run_job(const char *job, size_t len)
         return -1;
     luaL_requiref(L, "echolot.host", luaopen_echolot_host, 0);
     lua_getglobal(L, "require");
-    lua_pushliteral(L, "echolot.worker");
+    lua_pushliteral(L, "echolot.run.worker");
     int err = el_vm_call(L, 1);
     if (err == 0) {
         lua_pushlstring(L, job, len);

@@ -15,6 +15,13 @@ uint64_t el_clock_ns(void)
     return (uint64_t)ts.tv_sec * EL_NS_PER_S + (uint64_t)ts.tv_nsec + 1;
 }
 
+uint64_t el_clock_cpu_ns(void)
+{
+    struct timespec ts;
+    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+    return (uint64_t)ts.tv_sec * EL_NS_PER_S + (uint64_t)ts.tv_nsec;
+}
+
 double el_clock_unix(void)
 {
     struct timespec ts;

@@ -11,6 +11,9 @@
 /* Monotonic nanoseconds from an arbitrary start; never 0. */
 uint64_t el_clock_ns(void);
 
+/* Processor time of this thread, in nanoseconds. */
+uint64_t el_clock_cpu_ns(void);
+
 /* Seconds since 1970-01-01 UTC. */
 double el_clock_unix(void);
 

@@ -64,13 +64,18 @@ static bool push_given_text(lua_State *L, int arg)
         lua_pushvalue(L, arg);
         return true;
     }
-    if (lua_type(L, arg) != LUA_TTABLE)
-        return false;
-    lua_pushvalue(L, arg);
-    if (el_args_option(L, lua_gettop(L), "address") == LUA_TNIL)
+    if (lua_type(L, arg) == LUA_TUSERDATA && luaL_getmetafield(L, arg, "__index")) {
         lua_pop(L, 1);
-    else
-        lua_remove(L, -2);
+        lua_getfield(L, arg, "address"); /* a listener's */
+    } else if (lua_type(L, arg) == LUA_TTABLE) {
+        lua_pushvalue(L, arg);
+        if (el_args_option(L, lua_gettop(L), "address") == LUA_TNIL)
+            lua_pop(L, 1);
+        else
+            lua_remove(L, -2);
+    } else {
+        return false;
+    }
     if (lua_type(L, -1) == LUA_TTABLE && luaL_getmetafield(L, -1, "__name")) {
         bool known = lua_type(L, -1) == LUA_TSTRING &&
                      strcmp(lua_tostring(L, -1), ADDRESS_NAME) == 0;

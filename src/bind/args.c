@@ -43,13 +43,26 @@ static int is_one_of(const char *name, const char *const *names)
     return 0;
 }
 
+static void refuse_option(lua_State *L, const char *op, const char *key,
+                          const char *const *names)
+{
+    lua_pushliteral(L, "");
+    for (const char *const *name = names; *name != NULL; name++) {
+        lua_pushfstring(L, "%s%s", name == names ? "" : ", ", *name);
+        lua_concat(L, 2);
+    }
+    el_fault_usage(L, op, "'%s' has no option '%s'; there %s %s", op, key,
+                   names[0] != NULL && names[1] == NULL ? "is" : "are",
+                   lua_tostring(L, -1));
+}
+
 void el_args_options(lua_State *L, int arg, const char *op, const char *const *names)
 {
     if (lua_isnoneornil(L, arg))
         return;
     if (lua_type(L, arg) != LUA_TTABLE)
         el_fault_argument(L, op, arg, "table of options");
-    luaL_checkstack(L, 3, NULL);
+    luaL_checkstack(L, 8, NULL);
     lua_pushnil(L);
     while (lua_next(L, arg) != 0) {
         lua_pop(L, 1);
@@ -57,7 +70,7 @@ void el_args_options(lua_State *L, int arg, const char *op, const char *const *n
         if (key == NULL)
             el_fault_usage(L, op, "options of '%s' are named, not numbered", op);
         if (!is_one_of(key, names))
-            el_fault_usage(L, op, "'%s' has no option '%s'", op, key);
+            refuse_option(L, op, key, names);
     }
 }
 

@@ -29,7 +29,6 @@ static const char *const names[] = {
 struct el_expectation {
     struct el_match match;
     struct el_matcher line, literal; /* of a call that names a line, or a string */
-    uint64_t serial;                 /* tells the attempts apart */
     uint64_t consumed;               /* the connection's count when it began */
     uint64_t deadline_ns;
     double timeout_s;
@@ -55,12 +54,14 @@ static bool is_options(lua_State *L, int index)
     return lua_type(L, index) == LUA_TTABLE;
 }
 
-/* Takes the options off the end; the limit in seconds. */
+/* Takes the options off the end, also where they are nil; the limit in seconds. */
 static double take_options(lua_State *L, struct el_lconn *lc, const char *op)
 {
     static const char *const known[] = {"timeout", NULL};
     double timeout_s = lc->timeout_s;
     int top = lua_gettop(L);
+    if (top > MATCHER && lua_isnil(L, top))
+        lua_settop(L, --top);
     if (top > 1 && is_options(L, top)) {
         el_args_options(L, top, op, known);
         if (el_args_option(L, top, "timeout") != LUA_TNIL)
@@ -103,7 +104,6 @@ static void begin(lua_State *L, struct el_lconn *lc, struct el_expectation *x, e
     int err = el_match_begin(&x->match, top, op == SKIP_UNTIL, lc->conn->max_buffer);
     if (err != 0)
         el_conn_raise(L, lc, names[op], err);
-    x->serial++;
     x->consumed = lc->conn->consumed;
     x->decided = false;
 }
@@ -113,13 +113,16 @@ static void begin(lua_State *L, struct el_lconn *lc, struct el_expectation *x, e
 /* [-0, +n] Pushes the captures of the match. Returns how many. */
 static int push_captures(lua_State *L, struct el_lconn *lc, const struct el_match *m)
 {
+    const struct el_matcher *leaf = m->leaf;
     const char *data = el_buf_data(&lc->conn->rx);
+    if (leaf == NULL)
+        return 0;
     unsigned n = el_match_captures(m);
     luaL_checkstack(L, (int)n + 4, "too many captures");
     for (unsigned k = 0; k < n; k++) {
         size_t start, len;
         el_match_capture(m, k, &start, &len);
-        if (len == EL_PATTERN_POSITION && m->leaf->kind == EL_MATCHER_PATTERN)
+        if (len == EL_PATTERN_POSITION && leaf->kind == EL_MATCHER_PATTERN)
             lua_pushinteger(L, (lua_Integer)start + 1);
         else if (len == EL_REGEX_UNSET)
             lua_pushnil(L);
@@ -140,7 +143,8 @@ static int succeed(lua_State *L, struct el_lconn *lc, struct el_expectation *x,
 {
     struct el_match *m = &x->match;
     if (m->leaf == NULL || m->leaf->kind < EL_MATCHER_HOST_PART)
-        lua_settop(L, MATCHER);           /* another alternative's may stand there */
+        lua_settop(L, MATCHER); /* another alternative's may stand there */
+    luaL_checkstack(L, 4, "too many captures");
     int hosted = lua_gettop(L) - MATCHER; /* captures of a matcher of the script's own */
     int captures = hosted > 0 ? hosted : push_captures(L, lc, m);
     if (captures == 0 && op != EXPECT_LINE)
@@ -206,8 +210,8 @@ static int give_up(lua_State *L, struct el_lconn *lc, struct el_expectation *x,
         else
             text = lua_pushfstring(L,
                                    "expected %s, which did not come within max_buffer "
-                                   "(%d bytes)",
-                                   awaited, (int)lc->conn->max_buffer);
+                                   "(%I bytes)",
+                                   awaited, (LUAI_UACINT)lc->conn->max_buffer);
     } else if (err == -ECONNRESET) {
         text = lua_pushfstring(L, "expected %s, but the peer reset the connection%s%s",
                                awaited, rx->len > 0 ? " after " : "",
@@ -249,6 +253,22 @@ static bool last_look(struct el_lconn *lc, struct el_expectation *x)
     return x->decided;
 }
 
+/* A wait of this call is over. Raises what ended it without a verdict. */
+static void take_up(lua_State *L, struct el_lconn *lc, struct el_expectation *x,
+                    enum op op, const struct el_wait *w)
+{
+    if (w->status == EL_ECLOSED || w->status == EL_ECANCELLED || w->status == EL_EUSAGE)
+        el_conn_read_result(L, lc, names[op], w);
+    if ((size_t)x->match.serial != w->offset) { /* another task's attempt came between */
+        (void)expectation(L, lc, names[op]);
+        x->timeout_s = w->limit_s;
+        x->deadline_ns = w->await.deadline_ns;
+        begin(L, lc, x, op);
+    }
+    if (w->status < 0 && !last_look(lc, x))
+        give_up(L, lc, x, op, w->status);
+}
+
 /* Has the call wait for more bytes. Suspended: what it returns. Outside of any task: 0, once
  * the wait is over. */
 static int wait_for_more(lua_State *L, struct el_lconn *lc, struct el_expectation *x,
@@ -262,7 +282,8 @@ static int wait_for_more(lua_State *L, struct el_lconn *lc, struct el_expectatio
     };
     struct el_wait *w = el_conn_read_begin(L, lc, names[op], &what);
     w->arg = (int)op;
-    w->offset = (size_t)x->serial;
+    w->offset = (size_t)x->match.serial;
+    w->limit_s = x->timeout_s;
     if (w->task != NULL)
         return el_sched_yield(L, w, expect_rest);
     /* In a loop: the continuation would nest a call for each wait. */
@@ -271,8 +292,7 @@ static int wait_for_more(lua_State *L, struct el_lconn *lc, struct el_expectatio
         el_conn_reader_leave(lc->conn, &w->await);
         w->status = err;
     }
-    if (w->status < 0 && !last_look(lc, x))
-        give_up(L, lc, x, op, w->status);
+    take_up(L, lc, x, op, w);
     return 0;
 }
 
@@ -300,8 +320,11 @@ static int go_on(lua_State *L, struct el_lconn *lc, struct el_expectation *x, en
         default:
             return give_up(L, lc, x, op, x->verdict);
         }
-        if (el_conn_ended(c))
+        if (el_conn_ended(c)) {
+            if (last_look(lc, x))
+                continue;
             return give_up(L, lc, x, op, c->rx_end);
+        }
         int results = wait_for_more(L, lc, x, op);
         if (lc->ctx->sched.current != NULL)
             return results;
@@ -315,14 +338,7 @@ static int expect_rest(lua_State *L, int status, lua_KContext ctx)
     struct el_expectation *x = lc->expectation;
     enum op op = (enum op)w->arg;
     (void)status;
-    if (w->status == EL_ECLOSED || w->status == EL_ECANCELLED || w->status == EL_EUSAGE)
-        el_conn_read_result(L, lc, names[op], w);
-    if ((size_t)x->serial != w->offset) { /* another task's attempt came between */
-        (void)expectation(L, lc, names[op]);
-        begin(L, lc, x, op);
-    }
-    if (w->status < 0 && !last_look(lc, x))
-        return give_up(L, lc, x, op, w->status);
+    take_up(L, lc, x, op, w);
     return go_on(L, lc, x, op);
 }
 

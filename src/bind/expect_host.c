@@ -39,9 +39,10 @@ static void call_matcher(lua_State *L, struct el_lconn *lc)
         lua_call(L, 1, LUA_MULTRET);
         return;
     }
+    bool barred = s->barred; /* within another matcher's function */
     s->barred = true;
     int status = lua_pcall(L, 1, LUA_MULTRET, 0);
-    s->barred = false;
+    s->barred = barred;
     if (status != LUA_OK)
         lua_error(L);
 }
@@ -72,11 +73,12 @@ static void ask_function(lua_State *L, struct el_lconn *lc, struct el_match *m,
                          const char *op)
 {
     int base = lua_gettop(L);
-    uint64_t consumed = lc->conn->consumed;
+    uint64_t consumed = lc->conn->consumed, serial = m->serial;
     el_matcher_push_host(L, m->leaf);
     size_t len = push_asked(L, lc, m);
     call_matcher(L, lc);
-    if (!el_conn_is_open(lc->conn) || lc->conn->consumed != consumed)
+    if (!el_conn_is_open(lc->conn) || lc->conn->consumed != consumed ||
+        m->serial != serial)
         el_fault_usage(L, op, "the matcher's function must leave the connection alone");
     int first = base + 1;
     if (lua_isnoneornil(L, first)) {

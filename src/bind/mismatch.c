@@ -58,8 +58,10 @@ static void set_alternatives(lua_State *L, const struct el_match *attempt)
         lua_createtable(L, 0, 3);
         el_matcher_push_text(L, top->alternatives[i]);
         lua_setfield(L, -2, "awaited");
-        set_text(L, "why", attempt->failures[i].why);
-        set_offset(L, attempt->failures[i].at);
+        if (attempt->failures != NULL) {
+            set_text(L, "why", attempt->failures[i].why);
+            set_offset(L, attempt->failures[i].at);
+        }
         lua_rawseti(L, -2, (lua_Integer)i + 1);
     }
     lua_setfield(L, -2, "alternatives");

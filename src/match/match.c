@@ -14,6 +14,8 @@
 #define STEPS_MIN 20000000u
 #define STEPS_A_BYTE 64u
 
+#define TOO_LONG "the search took too long"
+
 /* Bytes that attempts may look at before the first rest: a short conversation never rests. */
 #define FREE_WORK ((uint64_t)1 << 20)
 
@@ -127,19 +129,45 @@ static int ask_line(struct el_match *m, unsigned depth, const struct el_matcher 
                     lv->end + 1);
 }
 
+/* Where the scan for a delimiter from `start` on stands, by what one from an earlier place has
+ * seen. Whether it has found it. */
+static bool go_on_scanning(const struct el_match *m, const struct el_matcher *n,
+                           size_t start, struct el_scan *scan)
+{
+    const struct el_match_kept *kept = &m->kept;
+    if (kept->scan.seen < start)
+        return false;
+    size_t held = kept->scan.held, behind = kept->scan.seen - start;
+    if (kept->found && behind < n->len)
+        return false; /* that one began before `start`: from there anew */
+    while (held > behind)
+        held = n->borders[held - 1];
+    *scan = (struct el_scan){.seen = behind, .held = held};
+    return kept->found;
+}
+
 static int ask_delimited(struct el_match *m, unsigned depth, const struct el_matcher *n,
                          const struct el_match_region *r)
 {
+    bool searches = m->searches && !r->whole;
+    bool goes_on = searches && !m->levels[depth].begun && m->kept.of == n;
     struct el_match_level *lv = level(m, depth);
+    if (goes_on)
+        lv->found = go_on_scanning(m, n, r->start, &lv->scan);
     if (!lv->found)
         lv->found = el_scan_step(&lv->scan, n->bytes, n->len, n->borders,
                                  r->data + r->start, r->len - r->start);
+    if (searches) {
+        m->kept = (struct el_match_kept){.of = n, .scan = lv->scan, .found = lv->found};
+        m->kept.scan.seen += r->start;
+    }
     size_t body = lv->scan.seen - lv->scan.held;
     return ask_body(m, depth, n, r, 0, body, lv->found ? body : EL_MATCH_NOWHERE,
                     lv->scan.seen);
 }
 
-/* The length in front of a body. False where it is negative, or more than a size_t. */
+/* The length in front of a body, or SIZE_MAX where it is more than that. False where it is
+ * negative. */
 static bool read_prefix(const struct el_matcher_prefix *p, const char *data, size_t *out)
 {
     const unsigned char *bytes = (const unsigned char *)data;
@@ -147,8 +175,10 @@ static bool read_prefix(const struct el_matcher_prefix *p, const char *data, siz
     if (p->is_signed && bytes[p->little ? p->size - 1 : 0] & 0x80)
         return false;
     for (size_t i = 0; i < p->size; i++) {
-        if (n > SIZE_MAX >> CHAR_BIT)
-            return false;
+        if (n > SIZE_MAX >> CHAR_BIT) {
+            n = SIZE_MAX;
+            break;
+        }
         n = n << CHAR_BIT | bytes[p->little ? p->size - 1 - i : i];
     }
     *out = n;
@@ -165,12 +195,13 @@ static int ask_sized(struct el_match *m, unsigned depth, const struct el_matcher
         return ends_early(m, n, r);
     if (counted && !read_prefix(&n->prefix, r->data + r->start, &size)) {
         int verdict = fail(m, n, r, r->start);
-        (void)strcpy(m->failure.why, "the length is negative, or too large");
+        (void)strcpy(m->failure.why, "the length is negative");
         return verdict;
     }
     if (size > m->max - head || head > m->max) {
         (void)snprintf(m->failure.why, sizeof(m->failure.why),
-                       "%zu bytes were asked for, and max_buffer is %zu", size, m->max);
+                       "%zu bytes %swere asked for, and max_buffer is %zu", size,
+                       size == SIZE_MAX ? "or more " : "", m->max);
         return EL_ELIMIT;
     }
     if (r->whole && r->total != EL_MATCH_NOWHERE && r->total - r->start != head + size)
@@ -258,6 +289,24 @@ static void rest(struct el_match *m, uint64_t began_ns)
         m->rest_until_ns = now_ns + (now_ns - began_ns);
 }
 
+/* The captures of the match just made: until they are asked for, the same expression may be
+ * matched with other bytes. */
+static bool keep_groups(struct el_match *m, const struct el_regex *r)
+{
+    unsigned n = el_regex_captures(r);
+    if (n > m->groups_room) {
+        size_t *more = realloc(m->groups, (size_t)n * 2 * sizeof(*more));
+        if (more == NULL)
+            return false;
+        m->groups = more;
+        m->groups_room = n;
+    }
+    for (unsigned k = 0; k < n; k++)
+        el_regex_capture(r, k + 1, &m->groups[2 * (size_t)k],
+                         &m->groups[2 * (size_t)k + 1]);
+    return true;
+}
+
 static int ask_regex(struct el_match *m, unsigned depth, const struct el_matcher *n,
                      const struct el_match_region *r, enum el_regex_mode mode)
 {
@@ -268,11 +317,13 @@ static int ask_regex(struct el_match *m, unsigned depth, const struct el_matcher
     /* Where it is tried at one place, that is where its subject begins. */
     size_t skipped = mode == EL_REGEX_SEARCH ? 0 : r->start;
     int verdict = el_regex_ask(n->regex, r->data + skipped, r->start - skipped,
-                               r->len - skipped, mode, r->final, &ran_out);
+                               r->len - skipped, mode, r->final, &m->budget, &ran_out);
     if (!r->final)
         rest(m, now_ns);
     if (verdict == EL_ELIMIT)
-        (void)strcpy(m->failure.why, "the regular expression took too many steps");
+        (void)strcpy(m->failure.why, mode == EL_REGEX_SEARCH
+                                         ? TOO_LONG
+                                         : "the regular expression took too many steps");
     if (verdict == EL_NO) {
         m->ran_out = m->ran_out || (ran_out && !r->whole);
         return fail(m, n, r, EL_MATCH_NOWHERE);
@@ -288,7 +339,7 @@ static int ask_regex(struct el_match *m, unsigned depth, const struct el_matcher
         return EL_MORE;
     matched(m, n, &hit, to + skipped - hit.start);
     m->leaf_base = r->base + skipped;
-    return EL_YES;
+    return keep_groups(m, n->regex) ? EL_YES : -ENOMEM;
 }
 
 static int ask_host(struct el_match *m, unsigned depth, const struct el_matcher *n,
@@ -327,6 +378,20 @@ static int ask_host(struct el_match *m, unsigned depth, const struct el_matcher 
 
 /* --- the tree ---------------------------------------------------------------------------- */
 
+/* Remembers why an alternative of the top failed. Without memory for it, it is not told. */
+static void tell_failure(struct el_match *m, const struct el_matcher *top, unsigned k)
+{
+    if (m->searches || k >= EL_MATCH_ALTERNATIVES)
+        return;
+    if (m->failures == NULL) {
+        unsigned n = top->count < EL_MATCH_ALTERNATIVES ? top->count
+                                                        : EL_MATCH_ALTERNATIVES;
+        m->failures = calloc(n, sizeof(*m->failures));
+    }
+    if (m->failures != NULL)
+        m->failures[k] = m->failure;
+}
+
 static int ask_either(struct el_match *m, unsigned depth, const struct el_matcher *n,
                       const struct el_match_region *r)
 {
@@ -339,8 +404,8 @@ static int ask_either(struct el_match *m, unsigned depth, const struct el_matche
                 m->alternative = lv->alternative;
             return verdict;
         }
-        if (depth == 0 && lv->alternative < EL_MATCH_ALTERNATIVES)
-            m->failures[lv->alternative] = m->failure;
+        if (depth == 0)
+            tell_failure(m, n, lv->alternative);
         m->levels[depth + 1].begun = false;
         if (m->failure.at != EL_MATCH_NOWHERE &&
             (farthest == EL_MATCH_NOWHERE || m->failure.at > farthest))
@@ -415,7 +480,7 @@ static int search(struct el_match *m, struct el_match_region *r)
     const struct el_matcher *top = m->top;
     if (top->kind == EL_MATCHER_LITERAL)
         return search_literal(m, r);
-    if (top->kind == EL_MATCHER_REGEX && !el_regex_is_anchored(top->regex)) {
+    if (top->kind == EL_MATCHER_REGEX && el_regex_can_search(top->regex)) {
         r->start = m->start;
         return ask_regex(m, 0, top, r, EL_REGEX_SEARCH);
     }
@@ -429,6 +494,10 @@ static int search(struct el_match *m, struct el_match_region *r)
         m->levels[0].begun = false;
         if (m->start >= r->len)
             return ends_early(m, top, r);
+        if (!el_budget_take(&m->budget)) {
+            (void)snprintf(m->failure.why, sizeof(m->failure.why), TOO_LONG);
+            return EL_ELIMIT;
+        }
         m->skipping = el_matcher_is_line(top);
         m->start += !m->skipping;
     }
@@ -439,8 +508,13 @@ static int search(struct el_match *m, struct el_match_region *r)
 int el_match_begin(struct el_match *m, const struct el_matcher *top, bool searches,
                    size_t max)
 {
+    m->serial++;
     m->top = top;
     m->searches = searches;
+    el_budget_begin(&m->budget);
+    m->kept.of = NULL;
+    free(m->failures);
+    m->failures = NULL;
     m->max = max;
     m->start = 0;
     m->skipping = false;
@@ -473,7 +547,12 @@ int el_match_ask(struct el_match *m, const char *data, size_t len, bool final)
     m->came = len;
     m->ran_out = false;
     m->steps_max = STEPS_MIN + (uint64_t)len * STEPS_A_BYTE;
-    return m->searches ? search(m, &r) : ask(m, 0, m->top, &r);
+    if (!m->searches)
+        return ask(m, 0, m->top, &r);
+    int verdict = search(m, &r);
+    if (verdict == EL_MORE)
+        el_budget_begin(&m->budget);
+    return verdict;
 }
 
 void el_match_answer(struct el_match *m, int verdict, size_t taken, const char *why)
@@ -510,8 +589,7 @@ void el_match_capture(const struct el_match *m, unsigned k, size_t *start, size_
             *start = c->start - m->pattern.begin;
         return;
     }
-    size_t from, to;
-    el_regex_capture(m->leaf->regex, k + 1, &from, &to);
+    size_t from = m->groups[2 * (size_t)k], to = m->groups[2 * (size_t)k + 1];
     *start = m->leaf_base + from;
     *len = from == EL_REGEX_UNSET ? EL_REGEX_UNSET : to - from;
 }
@@ -519,6 +597,8 @@ void el_match_capture(const struct el_match *m, unsigned k, size_t *start, size_
 void el_match_fini(struct el_match *m)
 {
     free(m->borders);
+    free(m->groups);
+    free(m->failures);
     el_pattern_fini(&m->pattern);
     memset(m, 0, sizeof(*m));
 }

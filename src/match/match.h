@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "match/budget.h"
 #include "match/matcher.h"
 #include "match/scan.h"
 #include "match/verdict.h"
@@ -43,9 +44,19 @@ struct el_match_failure {
     char why[EL_MATCH_WHY_MAX];
 };
 
+/* How far a search has looked for a frame's end: the places behind the first one go on there. */
+struct el_match_kept {
+    const struct el_matcher *of; /* NULL: nothing is known */
+    struct el_scan scan;         /* offsets from the top's first byte */
+    bool found;
+};
+
 struct el_match {
+    uint64_t serial; /* tells the attempts apart: el_match_begin counts it */
     const struct el_matcher *top;
     bool searches;
+    struct el_budget budget; /* of a search, until it needs more bytes */
+    struct el_match_kept kept;
     size_t max; /* more bytes than this never come */
     struct el_match_level levels[EL_MATCHER_DEPTH];
     size_t start;      /* where the attempt begins; > 0 in a search */
@@ -69,12 +80,14 @@ struct el_match {
     size_t text, text_len;         /* the matched text; a frame's: its body */
     size_t body, body_len;         /* of the outermost frame */
     unsigned alternative;          /* of the top, from 0 */
+    size_t *
+        groups; /* of a regular expression: it may match elsewhere before they are asked for */
+    unsigned groups_room;
 
     /* EL_NO */
     struct el_match_failure failure;
     bool ran_out; /* more bytes might have made it match, and none will come */
-    struct el_match_failure
-        failures[EL_MATCH_ALTERNATIVES]; /* of the top's alternatives */
+    struct el_match_failure *failures; /* of the top's alternatives; NULL: not told */
 
     /* EL_HOST: `leaf` is to be asked about [asked.start, asked.len) */
     struct el_match_region asked;

@@ -53,7 +53,7 @@ int el_matcher_set_bytes(struct el_matcher *m, const char *bytes, size_t len)
     m->bytes = copy;
     m->len = len;
     m->owns_bytes = true;
-    if (m->kind != EL_MATCHER_DELIMITED)
+    if (m->kind != EL_MATCHER_DELIMITED || len == 0)
         return 0;
     m->borders = malloc(len * sizeof(*m->borders));
     if (m->borders == NULL)

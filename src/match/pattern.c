@@ -145,7 +145,7 @@ static enum outcome balance(struct el_pattern_run *r, const struct el_pattern_it
 static enum outcome frontier(struct el_pattern_run *r, const struct el_pattern_item *i,
                              const struct bytes *b)
 {
-    if (r->at >= b->len && !b->final)
+    if (r->at >= b->len && past(r, b) == NEEDS)
         return NEEDS;
     unsigned char before = r->at > 0 ? b->data[r->at - 1] : 0;
     unsigned char here = r->at < b->len ? b->data[r->at] : 0;

@@ -18,13 +18,24 @@
 
 #define CAPTURES_MAX 200
 
+/* Places that a search tries at first before it looks at its budget. */
+#define WINDOW_MIN ((size_t)64)
+
 struct el_regex {
     pcre2_code *code;
     pcre2_match_data *data;
     pcre2_match_context *limits;
     uint32_t captures;
-    bool anchored;
+    bool by_place;
     bool utf;
+};
+
+/* One question. */
+struct question {
+    enum el_regex_mode mode;
+    bool final;
+    struct el_budget *budget;
+    bool *ran_out;
 };
 
 static bool parse_flags(const char *flags, uint32_t *options)
@@ -53,10 +64,30 @@ static bool parse_flags(const char *flags, uint32_t *options)
     return true;
 }
 
+/* Whether `text` has a verb of backtracking, or a \G. A (* or \G that is no such thing (in a set, say)
+ * only makes a search slower. */
+static bool directs_search(const char *text, size_t n)
+{
+    static const char *const harmless[] = {"(*UTF)", "(*UCP)"};
+    for (size_t i = 0; i < 2; i++) {
+        size_t len = strlen(harmless[i]);
+        if (n >= len && memcmp(text, harmless[i], len) == 0) {
+            text += len;
+            n -= len;
+        }
+    }
+    for (size_t i = 0; i + 1 < n; i++) {
+        if ((text[i] == '(' && text[i + 1] == '*') ||
+            (text[i] == '\\' && text[i + 1] == 'G'))
+            return true;
+    }
+    return false;
+}
+
 int el_regex_compile(const char *text, size_t n, const char *flags, struct el_regex **out,
                      char why[EL_REGEX_WHY_MAX], size_t *where)
 {
-    uint32_t options = PCRE2_NEVER_BACKSLASH_C, overall = 0;
+    uint32_t options = PCRE2_NEVER_BACKSLASH_C | PCRE2_USE_OFFSET_LIMIT, overall = 0;
     int error = 0;
     *where = 0;
     if (!parse_flags(flags, &options)) {
@@ -74,7 +105,7 @@ int el_regex_compile(const char *text, size_t n, const char *flags, struct el_re
     }
     (void)pcre2_pattern_info(r->code, PCRE2_INFO_CAPTURECOUNT, &r->captures);
     (void)pcre2_pattern_info(r->code, PCRE2_INFO_ALLOPTIONS, &overall);
-    r->anchored = overall & PCRE2_ANCHORED;
+    r->by_place = overall & PCRE2_ANCHORED || directs_search(text, n);
     r->utf = overall & PCRE2_UTF;
     if (r->captures > CAPTURES_MAX) {
         (void)strcpy(why, "too many groups");
@@ -102,9 +133,9 @@ void el_regex_free(struct el_regex *r)
     free(r);
 }
 
-bool el_regex_is_anchored(const struct el_regex *r)
+bool el_regex_can_search(const struct el_regex *r)
 {
-    return r->anchored;
+    return !r->by_place;
 }
 
 unsigned el_regex_captures(const struct el_regex *r)
@@ -115,8 +146,8 @@ unsigned el_regex_captures(const struct el_regex *r)
 void el_regex_capture(const struct el_regex *r, unsigned k, size_t *start, size_t *end)
 {
     const PCRE2_SIZE *v = pcre2_get_ovector_pointer(r->data);
-    *start = v[2 * k];
-    *end = v[2 * k + 1];
+    *start = v[2 * (size_t)k];
+    *end = v[2 * (size_t)k + 1];
 }
 
 static int run(struct el_regex *r, const char *data, size_t start, size_t len,
@@ -140,28 +171,61 @@ static int run(struct el_regex *r, const char *data, size_t start, size_t len,
     return n == PCRE2_ERROR_NOMEMORY ? -ENOMEM : EL_ELIMIT;
 }
 
-/* Asks about a subject that PCRE2 can read; `final`: nothing that matches comes behind it. */
-static int ask(struct el_regex *r, const char *data, size_t start, size_t len,
-               enum el_regex_mode mode, bool final, bool *ran_out)
+/* Searches in windows that grow as long as they take no time: PCRE2 bounds what one place takes,
+ * not what all of them do. */
+static int run_search(struct el_regex *r, const char *data, size_t start, size_t len,
+                      uint32_t options, struct el_budget *budget)
 {
-    uint32_t options = mode == EL_REGEX_SEARCH ? 0 : PCRE2_ANCHORED;
-    if (mode == EL_REGEX_WHOLE && final)
-        return run(r, data, start, len, options | PCRE2_ENDANCHORED);
-    int verdict = run(r, data, start, len, options | PCRE2_PARTIAL_HARD);
-    if (!final) {
+    size_t window = WINDOW_MIN;
+    for (;;) {
+        size_t last = len - start > window ? start + window : len;
+        (void)pcre2_set_offset_limit(r->limits, last < len ? last : PCRE2_UNSET);
+        int verdict = run(r, data, start, len, options);
+        (void)pcre2_set_offset_limit(r->limits, PCRE2_UNSET);
+        if (verdict != EL_NO || last == len)
+            return verdict;
+        uint64_t looked_ns = budget->looked_ns;
+        budget->left = 0;
+        if (!el_budget_take(budget))
+            return EL_ELIMIT;
+        window = budget->looked_ns - looked_ns < EL_BUDGET_SHORT_NS ? window * 2
+                 : window > WINDOW_MIN                              ? window / 2
+                                                                    : window;
+        start = last + 1;
+        while (r->utf && start < len && ((unsigned char)data[start] & 0xc0) == 0x80)
+            start++; /* within a character */
+    }
+}
+
+static int run_mode(struct el_regex *r, const char *data, size_t start, size_t len,
+                    uint32_t options, const struct question *q)
+{
+    if (q->mode == EL_REGEX_SEARCH)
+        return run_search(r, data, start, len, options, q->budget);
+    return run(r, data, start, len, options | PCRE2_ANCHORED);
+}
+
+/* Asks about a subject that PCRE2 can read; `q->final`: nothing that matches comes behind it. */
+static int ask(struct el_regex *r, const char *data, size_t start, size_t len,
+               const struct question *q)
+{
+    if (q->mode == EL_REGEX_WHOLE && q->final)
+        return run_mode(r, data, start, len, PCRE2_ENDANCHORED, q);
+    int verdict = run_mode(r, data, start, len, PCRE2_PARTIAL_HARD, q);
+    if (!q->final) {
         /* Of no bytes at all PCRE2 finds no partial match; a search that has found nothing goes
          * on behind what has come. What matches the beginning of a whole that is not complete
          * may match all of it (PCRE2 cannot be asked for a part of a match that ends there). */
-        if (verdict == EL_NO && (len == start || mode == EL_REGEX_SEARCH)) {
+        if (verdict == EL_NO && (len == start || q->mode == EL_REGEX_SEARCH)) {
             pcre2_get_ovector_pointer(r->data)[0] = len; /* where a match may yet begin */
             return EL_MORE;
         }
-        return verdict == EL_YES && mode == EL_REGEX_WHOLE ? EL_MORE : verdict;
+        return verdict == EL_YES && q->mode == EL_REGEX_WHOLE ? EL_MORE : verdict;
     }
     if (verdict != EL_MORE && len > start)
         return verdict;
-    verdict = run(r, data, start, len, options);
-    *ran_out = verdict == EL_NO;
+    verdict = run_mode(r, data, start, len, 0, q);
+    *q->ran_out = verdict == EL_NO;
     return verdict;
 }
 
@@ -199,32 +263,39 @@ static size_t characters(const char *data, size_t from, size_t len)
 /* The same for characters. A byte that is part of none matches nothing, so that the text before
  * it and the text behind it are subjects of their own. */
 static int ask_utf8(struct el_regex *r, const char *data, size_t start, size_t len,
-                    enum el_regex_mode mode, bool final, bool *ran_out)
+                    const struct question *q)
 {
-    size_t from = mode == EL_REGEX_SEARCH ? 0 : start;
+    size_t from = q->mode == EL_REGEX_SEARCH ? 0 : start;
+    struct question part = *q;
     for (;;) {
         size_t to = characters(data, from, len);
-        bool open = !final && (to == len || begins_character(data + to, len - to));
-        if (to < len && !open && mode == EL_REGEX_WHOLE)
+        bool open = !q->final && (to == len || begins_character(data + to, len - to));
+        if (to < len && !open && q->mode == EL_REGEX_WHOLE)
             return EL_NO;
         if (to >= start) {
             size_t begin = start > from ? start - from : 0;
-            int verdict = ask(r, data + from, begin, to - from, mode, !open, ran_out);
+            part.final = !open;
+            int verdict = ask(r, data + from, begin, to - from, &part);
             PCRE2_SIZE *v = pcre2_get_ovector_pointer(r->data);
             for (size_t k = 0; verdict > 0 && k < 2 * ((size_t)r->captures + 1); k++)
                 v[k] += v[k] != EL_REGEX_UNSET ? from : 0;
-            *ran_out = *ran_out && to == len;
-            if (verdict != EL_NO || mode != EL_REGEX_SEARCH || to == len)
+            *q->ran_out = *q->ran_out && to == len;
+            if (verdict != EL_NO || q->mode != EL_REGEX_SEARCH || to == len)
                 return verdict;
+            if (!el_budget_take(q->budget))
+                return EL_ELIMIT;
         }
         from = to + 1;
     }
 }
 
 int el_regex_ask(struct el_regex *r, const char *data, size_t start, size_t len,
-                 enum el_regex_mode mode, bool final, bool *ran_out)
+                 enum el_regex_mode mode, bool final, struct el_budget *budget,
+                 bool *ran_out)
 {
     const char *subject = data != NULL ? data : "";
+    struct question q = {
+        .mode = mode, .final = final, .budget = budget, .ran_out = ran_out};
     *ran_out = false;
-    return (r->utf ? ask_utf8 : ask)(r, subject, start, len, mode, final, ran_out);
+    return (r->utf ? ask_utf8 : ask)(r, subject, start, len, &q);
 }

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "match/budget.h"
 #include "match/verdict.h"
 
 #define EL_REGEX_WHY_MAX 160
@@ -22,8 +23,10 @@ int el_regex_compile(const char *text, size_t n, const char *flags, struct el_re
 
 void el_regex_free(struct el_regex *r);
 
-/* Whether it begins with ^ or \A, so that it can match at the beginning alone. */
-bool el_regex_is_anchored(const struct el_regex *r);
+/* Whether EL_REGEX_SEARCH finds what EL_REGEX_HERE does at one place after the other, the earliest
+ * first. It does not where the expression itself has a say in where a search goes on (^ at its
+ * beginning, \G, (*COMMIT) and its like): such a one has to be tried place by place. */
+bool el_regex_can_search(const struct el_regex *r);
 
 enum el_regex_mode {
     EL_REGEX_HERE,   /* at `start` */
@@ -32,10 +35,11 @@ enum el_regex_mode {
 };
 
 /* Asks about bytes [start, len). `final`: no more will come. EL_YES, EL_MORE, EL_NO with
- * *ran_out set where more bytes might have made it match; EL_ELIMIT. */
+ * *ran_out set where more bytes might have made it match; EL_ELIMIT. A search takes its time out of
+ * `budget`. */
 int el_regex_ask(struct el_regex *r, const char *data, size_t start, size_t len,
-                 enum el_regex_mode mode, bool final, bool *ran_out)
-    __attribute__((warn_unused_result));
+                 enum el_regex_mode mode, bool final, struct el_budget *budget,
+                 bool *ran_out) __attribute__((warn_unused_result));
 
 /* Groups, the whole match not counted. */
 unsigned el_regex_captures(const struct el_regex *r);

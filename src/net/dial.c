@@ -36,7 +36,7 @@ struct el_dial {
     struct el_timer *stagger;
     struct el_timer *deadline;
     struct attempt *attempts; /* under way */
-    struct sockaddr_storage *addresses, numeric;
+    struct sockaddr_storage *addresses, single;
     size_t count, begun;
     int last_error;
     struct sockaddr_storage bind;
@@ -54,7 +54,7 @@ static void dial_free(struct el_dial *d)
         el_resolve_cancel(d->resolve);
     el_timer_free(d->stagger);
     el_timer_free(d->deadline);
-    if (d->addresses != &d->numeric)
+    if (d->addresses != &d->single)
         free(d->addresses);
     free(d);
 }
@@ -127,10 +127,9 @@ static int connecting_socket(const struct el_dial *d, const struct sockaddr *sa)
         status = bind(fd, from, el_address_socket_length(from));
     }
     if (status == 0) {
-        do
-            status = connect(fd, sa, el_address_socket_length(sa));
-        while (status != 0 && errno == EINTR);
-        if (status != 0 && errno == EINPROGRESS)
+        status = connect(fd, sa, el_address_socket_length(sa));
+        /* After EINTR it goes on as well; to call it again would give EALREADY. */
+        if (status != 0 && (errno == EINPROGRESS || errno == EINTR))
             status = 0;
     }
     if (status == 0)
@@ -191,11 +190,11 @@ static void try_next(struct el_dial *d)
     }
 }
 
+/* The next one's turn has come; or the first one failed at once, which its caller, not having
+ * the dial yet, hears of from the loop. */
 static void on_stagger(void *arg)
 {
-    struct el_dial *d = arg;
-    if (d->begun < d->count)
-        try_next(d);
+    try_next(arg);
 }
 
 static void on_deadline(void *arg)
@@ -207,6 +206,18 @@ static void on_deadline(void *arg)
         finish(d, EL_ETIMEOUT, d->tried, NULL);
 }
 
+/* One, as most are, takes no memory of its own. */
+static int keep_addresses(struct el_dial *d, const struct sockaddr_storage *addresses,
+                          size_t n)
+{
+    d->addresses = n == 1 ? &d->single : malloc(n * sizeof(*addresses));
+    if (d->addresses == NULL)
+        return -ENOMEM;
+    memcpy(d->addresses, addresses, n * sizeof(*addresses));
+    d->count = n;
+    return 0;
+}
+
 static void on_resolved(void *arg, int status, const char *why,
                         const struct sockaddr_storage *addresses, size_t n)
 {
@@ -216,44 +227,20 @@ static void on_resolved(void *arg, int status, const char *why,
         finish(d, status, why, NULL);
         return;
     }
-    d->addresses = malloc(n * sizeof(*addresses));
-    if (d->addresses == NULL) {
-        finish(d, -ENOMEM, "", NULL);
-        return;
-    }
-    memcpy(d->addresses, addresses, n * sizeof(*addresses));
-    d->count = n;
-    try_next(d);
+    status = keep_addresses(d, addresses, n);
+    if (status != 0)
+        finish(d, status, "", NULL);
+    else
+        try_next(d);
 }
 
-static void on_start(void *arg)
+static struct el_dial *new_dial(struct el_loop *loop,
+                                const struct el_dial_options *options, el_dial_fn *done,
+                                void *arg)
 {
-    struct el_dial *d = arg;
-    try_next(d);
-}
-
-/* Where no look-up is needed; else `host` has the name. */
-static bool to_socket_address(const struct el_address *address, int family, char *host,
-                              struct sockaddr_storage *out)
-{
-    if (address->scheme == EL_UNIX) {
-        el_address_to_unix(address, out);
-        return true;
-    }
-    memcpy(host, address->host, address->host_len);
-    host[address->host_len] = '\0';
-    return el_resolve_numeric(host, address->port, family, out) == 0;
-}
-
-int el_dial_start(struct el_loop *loop, const struct el_address *address,
-                  const struct el_dial_options *options, el_dial_fn *done, void *arg,
-                  struct el_dial **out)
-{
-    char host[256];
-    int err = -ENOMEM;
     struct el_dial *d = calloc(1, sizeof(*d));
     if (d == NULL)
-        return err;
+        return NULL;
     d->loop = loop;
     d->done = done;
     d->arg = arg;
@@ -263,41 +250,82 @@ int el_dial_start(struct el_loop *loop, const struct el_address *address,
         d->has_bind = true;
         memcpy(&d->bind, options->bind, el_address_socket_length(options->bind));
     }
-    if (to_socket_address(address, options->family, host, &d->numeric)) {
-        d->addresses = &d->numeric;
-        d->count = 1;
-        /* The connect itself is begun here; only a failure waits for the loop. */
-        const struct sockaddr *sa = (struct sockaddr *)d->addresses;
-        note_tried(d, sa);
-        d->last_error = begin_attempt(d, sa);
-        d->begun = !is_queue_full(sa, d->last_error);
-        if (d->last_error != 0) {
-            d->stagger = el_timer_new(loop, on_start, d);
-            if (d->stagger == NULL)
-                goto out;
-            el_timer_start(d->stagger, el_clock_ns());
-        }
-    } else {
-        err = el_resolve_start(loop, host, address->port, options->family, on_resolved, d,
-                               &d->resolve);
-        if (err != 0)
-            goto out;
-        err = -ENOMEM;
-        d->stagger = el_timer_new(loop, on_stagger, d);
-        if (d->stagger == NULL)
-            goto out;
-    }
     if (d->deadline_ns != 0) {
         d->deadline = el_timer_new(loop, on_deadline, d);
-        if (d->deadline == NULL)
-            goto out;
+        if (d->deadline == NULL) {
+            free(d);
+            return NULL;
+        }
         el_timer_start(d->deadline, d->deadline_ns);
     }
-    *out = d;
-    return 0;
-out:
-    dial_free(d);
+    return d;
+}
+
+static int need_stagger(struct el_dial *d)
+{
+    d->stagger = el_timer_new(d->loop, on_stagger, d);
+    return d->stagger != NULL ? 0 : -ENOMEM;
+}
+
+/* Connects to the first address at once, without a turn of the loop. */
+static int begin(struct el_dial *d)
+{
+    const struct sockaddr *sa = (const struct sockaddr *)d->addresses;
+    note_tried(d, sa);
+    d->last_error = begin_attempt(d, sa);
+    d->begun = !is_queue_full(sa, d->last_error);
+    if (d->last_error == 0 && d->count == 1)
+        return 0;
+    int err = need_stagger(d);
+    if (err == 0)
+        el_timer_start(d->stagger,
+                       el_clock_ns() +
+                           (d->last_error == 0 ? ATTEMPT_DELAY_MS * EL_NS_PER_MS : 0));
     return err;
+}
+
+static int settle_start(struct el_dial *d, int err, struct el_dial **out)
+{
+    if (err != 0)
+        dial_free(d);
+    else
+        *out = d;
+    return err;
+}
+
+int el_dial_addresses(struct el_loop *loop, const struct sockaddr_storage *addresses,
+                      size_t n, const struct el_dial_options *options, el_dial_fn *done,
+                      void *arg, struct el_dial **out)
+{
+    struct el_dial *d = new_dial(loop, options, done, arg);
+    if (d == NULL)
+        return -ENOMEM;
+    int err = keep_addresses(d, addresses, n);
+    return settle_start(d, err == 0 ? begin(d) : err, out);
+}
+
+int el_dial_start(struct el_loop *loop, const struct el_address *address,
+                  const struct el_dial_options *options, el_dial_fn *done, void *arg,
+                  struct el_dial **out)
+{
+    char host[256];
+    struct sockaddr_storage numeric;
+    if (address->scheme == EL_UNIX) {
+        el_address_to_unix(address, &numeric);
+        return el_dial_addresses(loop, &numeric, 1, options, done, arg, out);
+    }
+    memcpy(host, address->host, address->host_len);
+    host[address->host_len] = '\0';
+    if (el_resolve_numeric(host, address->port, options->family, &numeric) == 0)
+        return el_dial_addresses(loop, &numeric, 1, options, done, arg, out);
+    struct el_dial *d = new_dial(loop, options, done, arg);
+    if (d == NULL)
+        return -ENOMEM;
+    int err = need_stagger(d);
+    if (err == 0)
+        err = el_resolve_start(loop, host, address->port, options->family, on_resolved, d,
+                               &d->resolve);
+    return settle_start(d, err, out);
 }
 
 void el_dial_cancel(struct el_dial *d)

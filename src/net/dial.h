@@ -30,6 +30,12 @@ int el_dial_start(struct el_loop *loop, const struct el_address *address,
                   const struct el_dial_options *options, el_dial_fn *done, void *arg,
                   struct el_dial **out) __attribute__((warn_unused_result));
 
+/* The same with addresses (at least one; copied) that need no look-up, in their order. */
+int el_dial_addresses(struct el_loop *loop, const struct sockaddr_storage *addresses,
+                      size_t n, const struct el_dial_options *options, el_dial_fn *done,
+                      void *arg, struct el_dial **out)
+    __attribute__((warn_unused_result));
+
 /* `done` is not called any more. */
 void el_dial_cancel(struct el_dial *d);
 

@@ -188,8 +188,11 @@ void el_dns_free(struct el_dns *dns)
     for (struct lookup *l = dns->all; l != NULL; l = l->after)
         l->dns = NULL;
     ares_destroy(dns->channel); /* calls back for each look-up, closes its sockets */
-    while (dns->all != NULL)
-        free_lookup(dns->all);
+    for (struct lookup *l = dns->all, *after; l != NULL; l = after) {
+        after = l->after;
+        l->link = NULL; /* the list ends as a whole */
+        free_lookup(l);
+    }
     el_timer_free(dns->timer);
     ares_library_cleanup();
     free(dns);

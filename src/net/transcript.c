@@ -1,6 +1,5 @@
 #include "net/transcript.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -191,8 +190,8 @@ void el_transcript_add(struct el_transcript *t, enum el_direction dir, uint64_t 
 void el_transcript_add_head(struct el_transcript *t, enum el_direction dir, uint64_t t_ns,
                             const void *data, size_t len, size_t keep)
 {
-    size_t kept = len < keep ? len : keep;
-    assert(kept <= t->part);
+    size_t most = keep < t->part ? keep : t->part;
+    size_t kept = len < most ? len : most;
     add_slowly(t, pack(t_ns - t->begun_ns, kept, dir, kept < len), data, len);
 }
 

@@ -41,7 +41,7 @@ void el_transcript_unref(struct el_transcript *t);
 void el_transcript_add(struct el_transcript *t, enum el_direction dir, uint64_t t_ns,
                        const void *data, size_t len);
 
-/* Notes an event of which no more than the first `keep` bytes are kept. */
+/* Notes an event of which no more than the first `keep` bytes are kept, and no more than a part. */
 void el_transcript_add_head(struct el_transcript *t, enum el_direction dir, uint64_t t_ns,
                             const void *data, size_t len, size_t keep);
 

@@ -141,11 +141,12 @@ def transcript(t):
     t.true(isinstance([e for e in events if e["dir"] == "send"][1]["data"], dict), "base64")
 
 
-@case("log events: print, log and what is written to the standard files, with the test's name")
+@case("log events: print, log and what is written to the standard files, with the test's name and path")
 def logs(t):
     events = [e for e in outcomes(t).events() if e["event"] == "log"]
     t.equal(["logged", "printed\t1\tnil", "written"], sorted(e["text"] for e in events))
     for e in events:
+        t.equal(str(OUTCOMES), e["path"])
         if e["text"] != "written":
             t.equal("a group #outer passes #tagged", e["name"])
 

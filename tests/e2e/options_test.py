@@ -152,11 +152,17 @@ def status_5(t):
 def run(t):
     program = t.write("p.lua", """
         if arg[1] == "raise" then error "as asked" end
+        if arg[1] == "table" then error { code = 2 } end
+        if arg[1] == "nothing" then error() end
         if arg[1] == "exit" then os.exit(tonumber(arg[2])) end
         print(arg[0], #arg, ...)""")
     t.equal(f"{program}\t2\ta\t--b\n", t.status(0, t.echolot("run", program, "a", "--b")).text())
     result = t.status(1, t.echolot("run", program, "raise"))
     t.matches(r"^echolot: .*p\.lua:2: as asked$", result.errors())
+    result = t.status(1, t.echolot("run", program, "table"))
+    t.equal("echolot: {code = 2}\n", result.errors())
+    result = t.status(1, t.echolot("run", program, "nothing"))
+    t.equal("echolot: an error that is nil\n", result.errors())
     t.status(7, t.echolot("run", program, "exit", "7"))
     t.status(2, t.echolot("run", t.write("bad.lua", "x = = 1")))
     t.matches("echolot test", t.status(1, t.echolot("run", CALM)).errors())
@@ -384,10 +390,10 @@ def whole_files(t):
 
 @case("a report's folder that goes away meanwhile: status 3, told, the other report is there")
 def lost_folder(t):
-    (t.dir / "gone").mkdir()
-    script = t.write("s.lua", f"it('x', function() os.execute 'rm -r {t.dir}/gone' end)")
-    result = t.status(3, t.echolot("test", "-o", "pretty", "-o", f"jsonl={t.dir}/gone/r", script))
-    t.matches("cannot write the report to .*/gone/r", result.errors())
+    (t.dir / "gone\x1b[2J").mkdir()
+    script = t.write("s.lua", f"it('x', function() os.execute 'rm -r {t.dir}/gone*' end)")
+    result = t.status(3, t.echolot("test", "-o", "pretty", "-o", f"jsonl={t.dir}/gone\x1b[2J/r", script))
+    t.matches(r"cannot write the report to .*/gone\\x1b\[2J/r: ", result.errors())
     t.matches("^1 passed, 0 failed$", result.text())
 
 

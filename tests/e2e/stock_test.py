@@ -32,6 +32,12 @@ def calls(t):
     t.equal(("ok\n", ""), (result.text(), result.errors()))
 
 
+@case("expectations outside of any task, while tasks expect on the same connection")
+def expectations(t):
+    result = t.status(0, lua(t, SCRIPTS / "stock_expect.lua"))
+    t.equal(("ok\n", ""), (result.text(), result.errors()))
+
+
 @case("the same program in echolot run")
 def same(t):
     t.equal("ok\n", t.status(0, t.echolot("run", SCRIPTS / "stock.lua")).text())

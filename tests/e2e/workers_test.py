@@ -97,6 +97,16 @@ def kept_child(t):
     t.equal(6, len(result.ends()))
 
 
+@case("tests that come in another order when the file is read again run once each all the same")
+def any_order(t):
+    events = run(t, "lost_in_any_order", status=1).events()
+    ends = [e for e in events if e["event"] == "test_end" and "lost_" in e["path"]]
+    expected = [f"test {n}" for n in range(1, 21)] + ["twice", "twice", "no \\xff text"]
+    t.equal(sorted(expected), sorted(e["name"] for e in ends))
+    bad = [e["name"] for e in ends if e["status"] != "pass"]
+    t.equal(["test 13", "test 7"], sorted(bad))
+
+
 @case("a child that outlives its killed worker does not hide how that ended")
 def child_of_lost(t):
     result = run(t, "lost_with_child", status=1, options=["--test-timeout", "600"])

@@ -10,6 +10,7 @@
 
 #define MATCHERS 24
 #define MAX_BUFFER 4096
+#define FIRST_HOST EL_MATCHER_HOST_PART
 
 struct input {
     const unsigned char *data;
@@ -85,7 +86,7 @@ static const struct el_matcher *build(struct tree *t, struct input *in, unsigned
     struct el_matcher *m = &t->all[t->used++];
     const char *text;
     size_t n;
-    switch (take(in) % 8) {
+    switch (take(in) % 9) {
     case 0:
         n = take_bytes(in, 12, &text);
         el_matcher_literal(m, text, n);
@@ -107,6 +108,9 @@ static const struct el_matcher *build(struct tree *t, struct input *in, unsigned
         break;
     case 6:
         build_frame(t, m, in, EL_MATCHER_COUNTED, depth);
+        break;
+    case 7:
+        *m = (struct el_matcher){.kind = FIRST_HOST + take(in) % 3, .depth = 2};
         break;
     default: {
         unsigned count = 1 + take(in) % 3;
@@ -147,6 +151,28 @@ static struct outcome outcome_of(const struct el_match *m, int verdict)
     return o;
 }
 
+/* Answers for the host, as one whose answers depend on the bytes alone and do not change once
+ * they are given: a part ends at a semicolon, a whole has an even length or begins with a brace. */
+static int ask_with_host(struct el_match *m, const char *data, size_t len, bool final)
+{
+    int verdict;
+    while ((verdict = el_match_ask(m, data, len, final)) == EL_HOST) {
+        const char *from = m->asked.data + m->asked.start;
+        size_t n = m->asked.len - m->asked.start;
+        assert(from >= data && from + n <= data + len);
+        if (m->leaf->kind == EL_MATCHER_HOST_PART) {
+            const char *end = n > 0 ? memchr(from, ';', n) : NULL;
+            size_t taken = end != NULL ? (size_t)(end - from) + 1 : 0;
+            bool never = n > 0 && *from == 'n';
+            el_match_answer(m, never ? EL_NO : end != NULL ? EL_YES : EL_MORE, taken, "");
+        } else {
+            bool fits = n % 2 == 0 || *from == '{';
+            el_match_answer(m, fits ? EL_YES : EL_NO, n, NULL);
+        }
+    }
+    return verdict;
+}
+
 /* Delivers the bytes in pieces of `first`, then `piece`, each time in memory of exactly their
  * length, then the end. */
 static struct outcome deliver(const struct el_matcher *top, bool searches,
@@ -162,7 +188,7 @@ static struct outcome deliver(const struct el_matcher *top, bool searches,
         if (come > 0)
             memcpy(copy, in->data, come);
         m.rest_until_ns = 0; /* every attempt counts here */
-        verdict = el_match_ask(&m, copy, come, false);
+        verdict = ask_with_host(&m, copy, come, false);
         struct outcome o = outcome_of(&m, verdict);
         if (verdict == EL_YES) {
             assert(o.taken <= come && o.text + o.text_len <= come && o.start <= o.taken);
@@ -171,7 +197,7 @@ static struct outcome deliver(const struct el_matcher *top, bool searches,
             return o;
         }
         if (verdict == EL_MORE && come == in->len) {
-            verdict = el_match_ask(&m, copy, come, true);
+            verdict = ask_with_host(&m, copy, come, true);
             assert(verdict != EL_MORE && verdict != EL_HOST);
             o = outcome_of(&m, verdict);
             free(copy);
@@ -197,6 +223,12 @@ static void check_same(const struct outcome *a, const struct outcome *b)
     }
 }
 
+static void fini(struct tree *t)
+{
+    for (unsigned i = t->used; i > 0; i--)
+        el_matcher_fini(&t->all[i - 1]);
+}
+
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t len);
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t len)
@@ -206,6 +238,10 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t len)
     bool searches = take(&in) % 3 == 0;
     size_t cut = take(&in);
     const struct el_matcher *top = build(&t, &in, 0);
+    if (top == NULL || el_matcher_unframed(top) != NULL) {
+        fini(&t);
+        return 0; /* the calls refuse such a one */
+    }
     struct input sent = in; /* the rest is what the peer sends */
     if (sent.len > 600)
         sent.len = 600;
@@ -215,7 +251,6 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t len)
     struct outcome halves = deliver(top, searches, &sent,
                                     cut <= sent.len ? cut : sent.len, sent.len + 1);
     check_same(&whole, &halves);
-    for (unsigned i = t.used; i > 0; i--)
-        el_matcher_fini(&t.all[i - 1]);
+    fini(&t);
     return 0;
 }

@@ -36,6 +36,11 @@ describe("connect", function()
         pair.failure("usage", echolot.connect, "127.0.0.1:1", true)
     end)
 
+    it("names those that it knows", function()
+        local err = pair.failure("usage", echolot.connect, "127.0.0.1:1", { timout = 1 })
+        assert.contains("no option 'timout'; there are timeout, tls, bind, nodelay, family, max_buffer, name", err.message)
+    end)
+
     it("reads options without their metamethods", function()
         local spoiled = setmetatable({}, { __index = function() error "asked" end })
         local listener <close> = echolot.listen(pair.LOCAL)

@@ -127,6 +127,29 @@ describe("expect", function()
         assert.equal("34", reader:join())
     end)
 
+    it("looks at the last bytes before a reset, however long it has looked at those before", function()
+        local ours, theirs = given("", { max_buffer = 8 << 20 })
+        local reader = pair.start(function() return #ours:expect(echolot.regex "[xy]*END") end)
+        for _ = 1, 3 do
+            theirs:send(("xy"):rep(500000))
+        end
+        local arrived = pair.arrivals()
+        while #ours:unread() < 3000000 do
+            arrived()
+        end
+        theirs:send "END"
+        theirs:reset()
+        assert.equal(3000003, reader:join())
+    end)
+
+    it("takes options that are nil for none", function()
+        local ours = given "a\nb"
+        assert.equal("a", ours:expect_line(nil, nil))
+        assert.equal("b", ours:expect("b", nil))
+        pair.fails("usage", ours, "expect", nil, nil)
+        pair.fails("usage", ours, "expect_any", nil)
+    end)
+
     it("can be cancelled", function()
         local ours = given "1"
         local reader = pair.start(function() return ours:expect(echolot.pattern "%d+;") end)
@@ -184,6 +207,22 @@ describe("skip_until", function()
     it("finds what begins within a part that did not fit", function()
         local ours = given "aaaaab"
         assert.same({ "aaa", "aab" }, { ours:skip_until "aab" })
+    end)
+
+    it("is given up where every place takes its time", function()
+        local ours, theirs = given(("a"):rep(300000) .. "\n", { timeout = 60 })
+        theirs:shutdown()
+        for _, matcher in ipairs { echolot.regex "[a-z]+;", echolot.pattern "[a-z]+;" } do
+            assert.matches("took", pair.fails("limit", ours, "skip_until", matcher).message)
+        end
+        assert.equal(300000, #ours:expect_line())
+    end)
+
+    it("looks for each frame's end once, not once from each place", function()
+        local ours, theirs = given(("\r"):rep(500000) .. "\r\n.\r\nx\r\n.\r\n")
+        local skipped, found = ours:skip_until(echolot.delimited("\r\n.\r\n", "x"))
+        assert.same({ 500005, "x" }, { #skipped, found })
+        theirs:close()
     end)
 end)
 
@@ -290,6 +329,13 @@ describe("a function as a matcher", function()
         pair.fails("usage", ours, "expect", function() echolot.sleep(0) end)
         assert.matches("leave the connection alone",
             pair.fails("usage", ours, "expect", function() return ours:recv(1) and 1 end).message)
+        for _, answer in ipairs { 2, false } do
+            assert.matches("leave the connection alone", pair.fails("usage", ours, "expect", function(buffer)
+                pcall(ours.expect, ours, ("no" .. #buffer):rep(9)) -- an attempt within the attempt, that takes nothing
+                collectgarbage()
+                return answer
+            end).message)
+        end
         assert.matches("leave the connection alone",
             pair.fails("usage", ours, "expect", function() ours:close() return 1 end).message)
     end)
@@ -318,6 +364,23 @@ describe("json", function()
         assert.matches("%.tags%[3%]: expected \"c\", got nothing", differs { tags = { "a", "b", "c" } })
         assert.matches("%.ok: expected {}, got true", differs { ok = {} })
         assert.matches("%.user%.name: expected pattern", differs { user = { name = echolot.pattern "%d" } })
+    end)
+
+    it("tells the first difference, and where there are others", function()
+        local ours = given '{"a": 1, "b": [1, 2], "c": {"d": 4}, "e": 5}\n'
+        local message = pair.fails("mismatch", ours, "expect",
+            echolot.json { a = 2, b = { 1, 3 }, c = { d = 5 }, e = 5, f = 6 }).message
+        assert.contains(".a: expected 2, got 1 (and at .b[2], .c.d, .f)\n", message)
+    end)
+
+    it("tells of very many differences that there are more", function()
+        local template, fields = {}, {}
+        for i = 1, 50 do
+            template[i], fields[i] = i, i + 1
+        end
+        local ours = given("[" .. table.concat(fields, ",") .. "]\n")
+        local message = pair.fails("mismatch", ours, "expect", echolot.json(template)).message
+        assert.matches("%[1%]: expected 1, got 2 %(and at %[2%], %[3%], %[4%] and more%)\n", message)
     end)
 
     it("says where a line is no JSON", function()

@@ -249,6 +249,22 @@ expect_line tcp://h:1: expected the line "250 OK", got "250": the line ends befo
        ^]==]
     end)
 
+    it("a line that was awaited with its end", function()
+        explains {
+            op = "expect_line",
+            awaited = 'a line "250 OK\\r\\n"',
+            expected = "250 OK\r\n",
+            frame = "line",
+            came = "250 OK\r\n",
+            at = 6,
+        } [==[
+expect_line tcp://h:1: expected a line "250 OK\r\n", got "250 OK": the line ends before byte 7
+  - 250 OK\r\n
+  + 250 OK
+          ^
+    (a line is compared without its end: leave it out)]==]
+    end)
+
     it("a line that another CR stands in", function()
         explains {
             op = "expect_line",
@@ -373,6 +389,18 @@ skip_until tcp://h:1: expected "END" somewhere, but the peer ended: 100 bytes ca
   + line\n
   + line\n
   + line\n]==]
+    end)
+
+    it("skip_until in another case: told, but long literals are not sought again", function()
+        local function told(expected, came)
+            local text = tostring(mismatch { op = "skip_until", awaited = "x", expected = expected, came = came })
+            return text:match "upper and lower case it came at byte (%d+)"
+        end
+        assert.equal("3", told("END", "x\nend\n"))
+        assert.equal(nil, told("END", "x\nand\n"))
+        assert.equal("1", told(("E"):rep(1000), ("e"):rep(2000)))
+        -- In the worst case each byte of a whole buffer is held against each of the literal.
+        assert.equal(nil, told(("E"):rep(2000), ("e"):rep(2000)))
     end)
 
     it("skip_until with a pattern at the end", function()

@@ -295,9 +295,10 @@ describe("misuse", function()
         { "item 1 is no {weight, generator}", function() gen.frequency { gen.boolean() } end },
         { "item 2 is no {weight, generator}", function() gen.frequency { { 1, 2 }, { "1", 2 } } end },
         { "the weight of item 1 is negative", function() gen.frequency { { -1, 2 } } end },
+        { "the weights are too large", function() gen.frequency { { math.maxinteger, 1 }, { 1, 2 } } end },
         { "there is no item with a weight", function() gen.frequency { { 0, 2 } } end },
         { "a generator is expected, got 3", function() gen.boolean():bind(function() return 3 end):sample(1) end },
-        { "such_that gave up after 1000 tries", function() gen.integer():such_that(no):sample(1) end },
+        { "gave up after 1000 tries: its predicate", function() gen.integer():such_that(no):sample(1) end },
         { "generators are nested more than 500 deep", function()
             local nested
             nested = gen.boolean():bind(function() return gen.list(nested, 1, 1) end)

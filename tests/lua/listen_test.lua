@@ -22,6 +22,14 @@ describe("listen", function()
         end
     end)
 
+    it("gives what stands for its address", function()
+        local listener = echolot.listen(pair.LOCAL)
+        local conn <close> = echolot.connect(listener)
+        assert.equal(listener.address.port, conn.peer.port)
+        assert.equal("tcp", echolot.address(listener).scheme)
+        pair.failure("usage", echolot.connect, io.stdout)
+    end)
+
     it("on an address in use is denied", function()
         local first = echolot.listen(pair.LOCAL)
         local err = pair.failure("denied", echolot.listen, first.address)

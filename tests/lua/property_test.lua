@@ -439,6 +439,7 @@ describe("misuse", function()
         { 'property("x", { seed = "a" }, gen.line(), print)', "option 'seed' is a whole number" },
         { 'property("x", { max_shrinks = -1 }, gen.line(), print)', "option 'max_shrinks' is a whole number from 0" },
         { 'property("x", { timeout = 0 }, gen.line(), print)', "option 'timeout' is a positive number of seconds" },
+        { "property(gen.line(), print)", "a name is expected first, got table" },
         { 'property("x", gen.integer(5, 1), print)', "lo is greater than hi: 5 > 1" },
     }
     for _, misuse in ipairs(MISUSES) do
@@ -457,7 +458,7 @@ describe("misuse", function()
             property("never", gen.integer():such_that(function() return false end), function() end)
         ]]
         assert.equal("usage", test.error.kind)
-        assert.contains("such_that gave up after", test.error.message)
+        assert.matches("^gen%.such_that: gave up after", test.error.message)
         assert.matches("_test%.lua:3$", test.error.where)
     end)
 

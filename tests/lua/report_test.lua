@@ -1,6 +1,8 @@
 -- What reports are made of: text by its columns, rows of a hex dump, transcripts line by line.
 local columns = require "echolot.report.columns"
+local failure = require "echolot.report.failure"
 local hexdump = require "echolot.hexdump"
+local pretty = require "echolot.report.pretty"
 local transcript = require "echolot.report.transcript"
 
 describe("columns", function()
@@ -41,6 +43,16 @@ describe("columns", function()
         assert.equal("ab  ", columns.fit("ab", 4))
         assert.equal("tcp:..5151", columns.fit("tcp://127.0.0.1:5151", 10))
         assert.equal(10, columns.width(columns.fit(("\u{4e00}"):rep(20), 10)))
+    end)
+end)
+
+describe("a failure", function()
+    it("has the tabs in front of a message's lines as blanks", function()
+        local style = { paint = function(_, text) return text end }
+        local lines = failure.lines(1, {
+            status = "error", name = "x", error = { kind = "error", message = "not found:\n\tno field\n\t\tthere" },
+        }, style, {})
+        assert.same({ "     not found:", "         no field", "             there" }, table.move(lines, 4, 6, 1, {}))
     end)
 end)
 
@@ -205,5 +217,60 @@ conversations:
                 check.is_true(columns.width(line) <= math.max(width, 36), line)
             end
         end
+    end)
+end)
+
+-- What the report for a person makes of these events, without colour.
+local function report(events)
+    local out = {}
+    local sink = { path = "report.txt", write = function(_, part) out[#out + 1] = part end }
+    local reporter = pretty.new(sink, { color = "never" })
+    for _, event in ipairs(events) do
+        reporter:event(event)
+    end
+    return table.concat(out)
+end
+
+local function ended(path, name)
+    return {
+        event = "test_end", path = path, name = name, status = "error", duration = 0, line = 1,
+        error = { kind = "error", message = name .. " of " .. path },
+    }
+end
+
+local RUN_END = { event = "run_end", duration = 0, counts = { passed = 0, failed = 0, errors = 2, skipped = 0 } }
+
+describe("the report for a person", function()
+    it("keeps apart what tests of one name say that run side by side", function()
+        local text = report {
+            { event = "file_start", path = "a" }, { event = "file_start", path = "b" },
+            { event = "log", path = "a", name = "t", text = "from a" },
+            { event = "log", path = "b", name = "t", text = "from b" },
+            { event = "log", path = "a", name = "t", text = "more from a" },
+            ended("a", "t"), { event = "file_end", path = "a" }, ended("b", "t"), { event = "file_end", path = "b" },
+            RUN_END,
+        }
+        assert.matches("t of a.-| from a\n +| more from a\n.-t of b.-| from b\n", text)
+        assert.equal(1, select(2, text:gsub("from b", "")))
+    end)
+
+    it("keeps the newest of what a test says, however much that is", function()
+        local events = { { event = "file_start", path = "a" } }
+        for n = 1, 3500 do
+            events[n + 1] = { event = "log", path = "a", name = "t", text = "line " .. n }
+        end
+        events[#events + 1] = { event = "log", path = "a", name = "t", text = ("x"):rep(1 << 20) }
+        table.move({ ended("a", "t"), { event = "file_end", path = "a" }, RUN_END }, 1, 3, #events + 1, events)
+        local text = report(events)
+        assert.matches("log:\n +%(2501 earlier lines%)\n +| line 2502\n", text)
+        assert.contains("| line 3500\n", text)
+        assert.is_true(#text < 100000)
+    end)
+
+    it("shows what a file says outside of its tests", function()
+        assert.contains("a\n    | loading\\x1b\n    | 1  2\n", report {
+            { event = "file_start", path = "a" }, { event = "log", path = "a", text = "loading\27\n1\t2" },
+            { event = "file_end", path = "a" }, RUN_END,
+        })
     end)
 end)

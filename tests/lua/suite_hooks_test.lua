@@ -105,6 +105,21 @@ describe("hooks", function()
         assert.equal("outer", logs)
         assert.equal("error", result.tests[1].status)
         assert.contains("finally", result.tests[1].error.message) -- the first
+        assert.equal(1, #result.tests[1].failed_checks)
+        assert.contains("hook", result.tests[1].failed_checks[1].message) -- the other is told, too
+    end)
+
+    it("that fail after a test that failed are told beside its own failure", function()
+        local _, result = trace [[
+            after_each(function() error "hook" end)
+            it("x", function() check.equal(1, 2); assert.equal(3, 4) end)
+        ]]
+        local test = result.tests[1]
+        assert.equal("fail", test.status)
+        assert.contains("expected 3", test.error.message)
+        assert.equal(2, #test.failed_checks)
+        assert.contains("expected 1", test.failed_checks[1].message)
+        assert.contains("hook", test.failed_checks[2].message)
     end)
 
     it("that fail in setup fail each test of the group, and of no other", function()

@@ -129,6 +129,103 @@ static void test_a_predicates_error_is_the_waits(void **state)
     fixture_close(&f);
 }
 
+/* --- asked again ----------------------------------------------------------------------------- */
+
+/* Decides at its third look, and wants to be asked again soon until then. */
+static int third_look(const struct el_conn *c, struct el_await *a)
+{
+    (void)c;
+    a->n++;
+    a->again_ns = a->n < 3 ? el_clock_ns() + 2 * EL_NS_PER_MS : 0;
+    return a->n >= 3;
+}
+
+static void test_asked_again_though_nothing_comes(void **state)
+{
+    struct fixture f = fixture_open(*state, 1000);
+    struct waiter w = {.await = {.ready = third_look,
+                                 .deadline_ns = el_clock_ns() + 3600 * EL_NS_PER_S}};
+    wait_for(&f, &w);
+    until_done(&f, &w, 0);
+    assert_int_equal(w.await.n, 3);
+    fixture_close(&f);
+}
+
+/* Bytes that come ask as well; what had been set for later asks nobody then. */
+static void test_asked_again_by_bytes_first(void **state)
+{
+    struct fixture f = fixture_open(*state, 1000);
+    struct waiter w = {.await = {.ready = third_look}};
+    w.await.n = 1;
+    wait_for(&f, &w);
+    w.await.again_ns = 0;
+    loopback_write(f.peer, "x", 1);
+    until_done(&f, &w, 0);
+    struct waiter next = {.await = {.ready = el_conn_ready_line,
+                                    .deadline_ns = el_clock_ns() + 10 * EL_NS_PER_MS}};
+    wait_for(&f, &next);
+    until_done(&f, &next, EL_ETIMEOUT);
+    fixture_close(&f);
+}
+
+static int never_decides(const struct el_conn *c, struct el_await *a)
+{
+    (void)c;
+    a->n++;
+    a->again_ns = el_clock_ns() + EL_NS_PER_MS;
+    return 0;
+}
+
+static void test_who_is_asked_again_and_again_times_out(void **state)
+{
+    struct fixture f = fixture_open(*state, 1000);
+    uint64_t due = el_clock_ns() + 40 * EL_NS_PER_MS;
+    struct waiter w = {.await = {.ready = never_decides, .deadline_ns = due}};
+    wait_for(&f, &w);
+    until_done(&f, &w, EL_ETIMEOUT);
+    assert_true(el_clock_ns() >= due);
+    assert_true(w.await.n > 1);
+    fixture_close(&f);
+}
+
+static void test_closed_before_it_is_asked_again(void **state)
+{
+    struct fixture f = fixture_open(*state, 1000);
+    struct waiter w = {.await = {.ready = never_decides}};
+    wait_for(&f, &w);
+    el_conn_close(f.conn, false);
+    assert_int_equal(w.status, EL_ECLOSED);
+    size_t looks = w.await.n;
+    struct fixture other = fixture_open(*state, 1000);
+    struct waiter later = {.await = {.ready = el_conn_ready_some,
+                                     .deadline_ns = el_clock_ns() + 10 * EL_NS_PER_MS}};
+    wait_for(&other, &later);
+    until_done(&other, &later, EL_ETIMEOUT); /* the other's moment has passed */
+    assert_int_equal(w.await.n, looks);
+    fixture_close(&other);
+    fixture_close(&f);
+}
+
+/* What a wait has found holds until somebody takes bytes, or closes. */
+static void test_what_was_found_holds_until_bytes_are_taken(void **state)
+{
+    struct fixture f = fixture_open(*state, 1000);
+    for (int closes = 0; closes < 2; closes++) {
+        struct waiter w = {.await = {.ready = el_conn_ready_line}};
+        wait_for(&f, &w);
+        loopback_write(f.peer, "a\nb\n", 4);
+        until_done(&f, &w, 0);
+        until_rx(&f, 4);
+        assert_true(el_conn_still_holds(f.conn, &w.await));
+        if (closes)
+            el_conn_close(f.conn, false);
+        else
+            el_conn_consume(f.conn, 4);
+        assert_false(el_conn_still_holds(f.conn, &w.await));
+    }
+    fixture_close(&f);
+}
+
 /* --- deadlines ------------------------------------------------------------------------------- */
 
 static void test_a_deadline(void **state)
@@ -441,6 +538,11 @@ int main(void)
         WITH_LOOP(test_the_end_ends_every_wait),
         WITH_LOOP(test_a_reset_is_told_from_the_end),
         WITH_LOOP(test_a_predicates_error_is_the_waits),
+        WITH_LOOP(test_asked_again_though_nothing_comes),
+        WITH_LOOP(test_asked_again_by_bytes_first),
+        WITH_LOOP(test_who_is_asked_again_and_again_times_out),
+        WITH_LOOP(test_closed_before_it_is_asked_again),
+        WITH_LOOP(test_what_was_found_holds_until_bytes_are_taken),
         WITH_LOOP(test_a_deadline),
         WITH_LOOP(test_a_later_deadline_behind_an_earlier_one),
         WITH_LOOP(test_an_earlier_deadline_behind_a_later_one),

@@ -231,6 +231,38 @@ static void test_of_some_events_the_head_alone_is_kept(void **state)
     el_transcript_unref(t);
 }
 
+/* In small rings, too, nothing is kept that is longer than a part, and all else is as above. */
+static void test_small_rings(void **state)
+{
+    static const size_t mosts[] = {512, 1024, EL_TRANSCRIPT_BYTES_FEW};
+    char bytes[EL_TRANSCRIPT_BYTES_FEW];
+    (void)state;
+    for (size_t i = 0; i < sizeof(bytes); i++)
+        bytes[i] = (char)(i * 7 + i / 256);
+    for (size_t m = 0; m < COUNT_OF(mosts); m++) {
+        size_t part = mosts[m] / EL_TRANSCRIPT_PARTS;
+        struct el_transcript *t = el_transcript_new(NULL, mosts[m]);
+        for (int i = 0; i < 100; i++)
+            el_transcript_add(t, EL_DIR_RECV, el_clock_ns(), bytes, sizeof(bytes));
+        el_transcript_add_head(t, EL_DIR_CLOSE, el_clock_ns(), bytes, sizeof(bytes), 64);
+        struct log log = read_back(t);
+        assert_true(log.n >= 4);
+        assert_int_equal(log.n + el_transcript_dropped(t), 101);
+        for (size_t i = 0; i < log.n; i++) {
+            const struct seen *s = &log.list[i];
+            bool last = i == log.n - 1;
+            assert_int_equal(s->head_len, last && part > 64 ? 64 : part);
+            assert_int_equal(s->tail_len, last ? 0 : part);
+            assert_int_equal(s->omitted, sizeof(bytes) - s->head_len - s->tail_len);
+            assert_memory_equal(s->bytes, bytes, s->head_len);
+            assert_memory_equal(s->bytes + s->head_len,
+                                bytes + sizeof(bytes) - s->tail_len, s->tail_len);
+        }
+        drop(&log);
+        el_transcript_unref(t);
+    }
+}
+
 static void test_large_events_wrap_too(void **state)
 {
     struct el_transcript *t = el_transcript_new(NULL, EL_TRANSCRIPT_BYTES);
@@ -373,6 +405,7 @@ int main(void)
         cmocka_unit_test(test_wraps_and_counts_what_it_drops),
         cmocka_unit_test(test_of_a_large_event_both_ends_are_kept),
         cmocka_unit_test(test_of_some_events_the_head_alone_is_kept),
+        cmocka_unit_test(test_small_rings),
         cmocka_unit_test(test_large_events_wrap_too),
         cmocka_unit_test(test_times_end_after_thirteen_days),
         cmocka_unit_test(test_datagrams),

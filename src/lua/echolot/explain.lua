@@ -5,7 +5,7 @@
 --- work to make it are bounded.
 local core = require "echolot.core"
 local diff = require "echolot.diff"
-local diff_string = require "echolot.diff_string"
+local diff_string = require "echolot.diff.string"
 local hexdump = require "echolot.hexdump"
 local inspect = require "echolot.inspect"
 local transcript = require "echolot.report.transcript"
@@ -17,10 +17,12 @@ local byte, find, format, gsub, lower, rep, sub =
 local max, min = math.max, math.min
 local concat = table.concat
 local ipairs, tostring, type = ipairs, tostring, type
+local plural = inspect.plural
 
 --- What an expectation knows when it does not hold.
 ---@class echolot.explain.fields
 ---@field op string "expect", "expect_line", ...
+---@field kind? string the error's; default "mismatch"
 ---@field address? string
 ---@field peer? string the party's name
 ---@field awaited string how the matcher describes itself
@@ -34,24 +36,18 @@ local ipairs, tostring, type = ipairs, tostring, type
 ---@field alternatives? {awaited: string, why: string?, at: integer?}[]
 ---@field transcript? table[] events of this connection
 
-local SHORT, SHOWN, AWAITED = 60, 200, 300
+local SHORT, AWAITED = 60, 300
 local MOST_ALTERNATIVES = 12
 local LINES, ROWS = 5, 4
 local MESSAGE_EVENTS = 12
 local PRINTED = 4096
+local SOUGHT = 1024 -- a longer literal is not looked for in another case: the work is its length times the buffer's
 
 ---@param lines echolot.diff.line[]
 ---@param kind string
 ---@param text string
 local function add(lines, kind, text)
     lines[#lines + 1] = { kind = kind, text = text }
-end
-
----@param count integer
----@param noun string
----@return string
-local function plural(count, noun)
-    return format("%d %s%s", count, noun, count == 1 and "" or "s")
 end
 
 -- What came --------------------------------------------------------------------------------------------------------
@@ -149,6 +145,9 @@ end
 ---@return echolot.diff.line[]
 local function literal_lines(fields, part, rest)
     local lines = diff.compare(fields.expected, part)
+    if fields.frame == "line" and find(fields.expected, "\n$") then
+        add(lines, "note", "    (a line is compared without its end: leave it out)")
+    end
     if rest > 0 and #lines > 0 then
         add(lines, "note", format("    (%s came after this)", plural(rest, "more byte")))
     end
@@ -268,7 +267,7 @@ local function matcher_summary(fields, came, awaited)
         elseif came ~= "" then
             return format("expected %s, got %s: %s", awaited, plural(#came, "byte"), quoted(came))
         end
-    elseif fields.ended then
+    elseif fields.ended and fields.kind ~= "mismatch" then -- what does not match would not have, had more come
         return format("expected %s, but %s", awaited, ending(fields, came))
     end
     local summary = format("expected %s, got %s", awaited, quoted(came))
@@ -308,7 +307,8 @@ local function add_end(lines, came, expected)
         add(lines, "note", format("    (%s before this)", plural(start - 1, "byte")))
     end
     add_text(lines, came, nil, start)
-    local elsewhere = expected and expected ~= "" and find(lower(came), lower(expected), 1, true)
+    local sought = expected and expected ~= "" and #expected <= SOUGHT
+    local elsewhere = sought and find(lower(came), lower(expected), 1, true)
     if elsewhere then
         add(lines, "note", format("    (but for upper and lower case it came at byte %d)", elsewhere))
     end

@@ -368,6 +368,14 @@ function put_value(state, value, depth)
     end
 end
 
+--- A count with its noun, as in a sentence.
+---@param count integer
+---@param noun string one that takes an s
+---@return string
+function M.plural(count, noun)
+    return format("%d %s%s", count, noun, count == 1 and "" or "s")
+end
+
 --- The value as one line of text: strings quoted, tables with their list part first and then their keys in order,
 --- whatever has a `__tostring` or is no plain data as `<text>`. Never raises.
 ---@param value any
@@ -387,6 +395,22 @@ function M.value(value, options)
     }
     put_value(state, value, 1)
     return concat(state, "", 1, state.count)
+end
+
+--- What any error value says. One whose `__tostring` raises does not hide that there was an error.
+---@param err any
+---@return string
+function M.error(err)
+    if type(err) == "string" then
+        return err
+    elseif err == nil then
+        return "an error that is nil"
+    end
+    local ok, text = pcall(tostring, err)
+    if ok and getmetatable(err) and type(text) == "string" then
+        return text
+    end
+    return M.value(err)
 end
 
 return M

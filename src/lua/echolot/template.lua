@@ -5,10 +5,11 @@ local inspect = require "echolot.inspect"
 
 local M = {}
 
-local format = string.format
-local ipairs, next, type = ipairs, next, type
+local concat, format, min = table.concat, string.format, math.min
+local ipairs, next, tostring, type = ipairs, next, tostring, type
 
 local DEEPEST = 200 -- as deep as JSON goes here
+local OTHERS = 3 -- places that are told beside the first difference
 
 ---@param value any
 ---@return string
@@ -29,37 +30,59 @@ local function path_text(path)
     return #steps > 0 and table.concat(steps) or "the value"
 end
 
-local function differ(path, wanted, value)
-    return format("%s: expected %s, got %s", path_text(path), show(wanted), value == nil and "nothing" or show(value))
+--- The first difference in words, the places of a few more.
+---@param found {[integer]: string, first: string?}
+---@return string?
+local function explain(found)
+    local more = {}
+    for index = 2, min(#found, 1 + OTHERS) do
+        more[#more + 1] = found[index]
+    end
+    if #more == 0 then
+        return found.first
+    end
+    return format("%s (and at %s%s)", found.first, concat(more, ", "), #found > 1 + OTHERS and " and more" or "")
+end
+
+local function differ(found, path, wanted, value)
+    found[#found + 1] = path_text(path)
+    found.first = found.first or format("%s: expected %s, got %s", found[1], wanted, value == nil and "nothing" or show(value))
 end
 
 local compare
 
-local function compare_tables(template, value, path)
+local function compare_tables(found, template, value, path)
     if #path >= DEEPEST then
-        return "the template is nested too deeply"
+        found[#found + 1] = path_text(path)
+        found.first = found.first or "the template is nested too deeply"
+        return
     elseif type(value) ~= "table" then
-        return differ(path, template, value)
+        return differ(found, path, show(template), value)
     end
-    for key, wanted in next, template do
+    local keys = {}
+    for key in next, template do
+        keys[#keys + 1] = key
+    end
+    for _, key in ipairs(inspect.sort_keys(keys)) do
         path[#path + 1] = key
-        local why = compare(wanted, value[key], path)
-        if why then
-            return why
-        end
+        compare(found, template[key], value[key], path)
         path[#path] = nil
+        if #found > 1 + OTHERS then
+            return
+        end
     end
 end
 
-function compare(template, value, path)
+function compare(found, template, value, path)
     if type(template) == "table" then
-        return compare_tables(template, value, path)
+        compare_tables(found, template, value, path)
     elseif core.matchers.is(template) then
-        local fits = type(value) == "string" and core.matchers.fits(template, value)
-        return not fits and format("%s: expected %s, got %s", path_text(path), tostring(template),
-            value == nil and "nothing" or show(value)) or nil
+        if type(value) ~= "string" or not core.matchers.fits(template, value) then
+            differ(found, path, tostring(template), value)
+        end
+    elseif template ~= value then
+        differ(found, path, show(template), value)
     end
-    return template ~= value and differ(path, template, value) or nil
 end
 
 --- Whether `value` has what `template` names.
@@ -68,8 +91,9 @@ end
 ---@return boolean fits
 ---@return string? why not
 function M.compare(template, value)
-    local why = compare(template, value, {})
-    return why == nil, why
+    local found = {}
+    compare(found, template, value, {})
+    return #found == 0, explain(found)
 end
 
 return M

@@ -5,7 +5,7 @@ local deep = require "echolot.deep"
 local inspect = require "echolot.inspect"
 local misuse = require "echolot.busted.misuse"
 local registry = require "echolot.busted.registry"
-local vocabulary = require "echolot.vocabulary"
+local vocabulary = require "echolot.assert.vocabulary"
 
 local M = {}
 

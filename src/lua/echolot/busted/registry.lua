@@ -6,7 +6,7 @@ local inspect = require "echolot.inspect"
 local misuse = require "echolot.busted.misuse"
 local say = require "echolot.busted.say"
 local state = require "echolot.busted.state"
-local vocabulary = require "echolot.vocabulary"
+local vocabulary = require "echolot.assert.vocabulary"
 
 local M = {}
 

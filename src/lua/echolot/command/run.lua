@@ -3,7 +3,7 @@ local core = require "echolot.core"
 local concurrency = require "echolot.concurrency"
 local host = require "echolot.host"
 local resolver = require "echolot.resolver"
-local script = require "echolot.script"
+local script = require "echolot.run.script"
 
 local M = {}
 

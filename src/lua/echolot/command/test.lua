@@ -1,12 +1,12 @@
 --- echolot test: runs test scripts in workers, and reports.
 local core = require "echolot.core"
 local concurrency = require "echolot.concurrency"
-local discover = require "echolot.discover"
+local discover = require "echolot.run.discover"
 local host = require "echolot.host"
 local report = require "echolot.report"
 local resolver = require "echolot.resolver"
-local supervisor = require "echolot.supervisor"
-local tally = require "echolot.tally"
+local supervisor = require "echolot.run.supervisor"
+local tally = require "echolot.run.tally"
 
 local M = {}
 

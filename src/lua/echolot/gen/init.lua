@@ -206,7 +206,9 @@ function M.frequency(list)
     local items, upto, total = {}, {}, 0
     for i, pair in ipairs(list) do
         local weight = check_pair(pair, i)
-        if weight > 0 then
+        if weight > math.maxinteger - total then
+            usage("frequency", "the weights are too large")
+        elseif weight > 0 then
             total = total + weight
             items[#items + 1], upto[#upto + 1] = pair[2], total
         end
@@ -305,7 +307,7 @@ local REFUSED = misuse("such_that", "the predicate refused a value that it took 
 function M.such_that(of, predicate)
     check_generator("such_that", of)
     check_function("such_that", predicate)
-    local gave_up = misuse("such_that", "such_that gave up after %d tries: its predicate hardly ever holds", TRIES)
+    local gave_up = misuse("such_that", "gave up after %d tries: its predicate hardly ever holds", TRIES)
     return new(function(source)
         local mark = source:mark()
         for _ = 1, TRIES do

@@ -2,8 +2,8 @@
 --- is closed, what it spawned is ended, and what it said is kept, when it is over.
 local busted_state = require "echolot.busted.state"
 local core = require "echolot.core"
-local limited = require "echolot.limited"
-local record = require "echolot.record"
+local limited = require "echolot.run.limited"
+local record = require "echolot.run.record"
 
 local M = {}
 

@@ -164,7 +164,9 @@ local OPTIONS = {
     runs = { "a whole number from 1", whole_from(1) },
     seed = { "a whole number", whole_from(math.mininteger) },
     max_shrinks = { "a whole number from 0", whole_from(0) },
-    timeout = { "a positive number of seconds", function(value) return math.type(value) and value > 0 and value or nil end },
+    timeout = { "a positive number of seconds", function(value)
+        return math.type(value) and value > 0 and value or nil
+    end },
     tags = { "a list", function(value) return type(value) == "table" and value or nil end },
 }
 
@@ -213,6 +215,9 @@ end
 ---@param pending table what `pending` raises
 function M.word(state, add_test, pending)
     return function(name, ...)
+        if type(name) ~= "string" then
+            usage("a name is expected first, got %s", type(name))
+        end
         local spec = read_arguments(...)
         local body = spec.body and function()
             return run_test(state, pending, spec)

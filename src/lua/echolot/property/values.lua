@@ -1,7 +1,7 @@
 --- How the values that falsified a property are shown.
 local core = require "echolot.core"
 local inspect = require "echolot.inspect"
-local record = require "echolot.record"
+local record = require "echolot.run.record"
 
 local M = {}
 

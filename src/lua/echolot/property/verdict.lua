@@ -1,18 +1,16 @@
 --- What is told of a property that does not hold.
 local case = require "echolot.property.case"
 local choices = require "echolot.gen.choices"
-local core = require "echolot.core"
-local record = require "echolot.record"
+local inspect = require "echolot.inspect"
+local record = require "echolot.run.record"
 local values = require "echolot.property.values"
 
 local M = {}
 
+local plural = inspect.plural
+
 -- What the test of a falsified property raises; the runner takes its fields over.
 local Verdict = { __tostring = function(self) return self.error.message end }
-
-local function count(n, one, many)
-    return ("%d %s"):format(n, n == 1 and one or many)
-end
 
 local function seed_text(property)
     return ("(%s %d)"):format(property.own_seed and "seed" or "--seed", property.seed)
@@ -62,8 +60,8 @@ local function heading_of(property, found)
     if found.outcome.out_of_time then
         return M.running(property)
     end
-    return ("falsified after %s and %s %s:"):format(count(property.count, "case", "cases"),
-        count(found.steps, "shrinking step", "shrinking steps"), seed_text(property))
+    return ("falsified after %s and %s %s:"):format(plural(property.count, "case"),
+        plural(found.steps, "shrinking step"), seed_text(property))
 end
 
 --- Ends the test: the case that was found falsifies the property.
@@ -99,7 +97,7 @@ function M.raise_late(property)
         error = {
             kind = "timeout",
             message = ("the test took longer than %.10g s (--test-timeout): %d of %s had passed %s"):format(
-                property.limit, property.count, count(property.runs, "case", "cases"), seed_text(property)),
+                property.limit, property.count, plural(property.runs, "case"), seed_text(property)),
         },
         property = { runs = property.runs, cases = property.count, seed = property.seed },
     }

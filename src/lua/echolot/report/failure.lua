@@ -219,6 +219,7 @@ local function put_message(out, style, err, message, event)
         text = party_of(err, event) .. tostring(err.summary)
     end
     for line in (text .. "\n"):gmatch "(.-)\n" do
+        line = line:gsub("^\t+", function(tabs) return ("    "):rep(#tabs) end)
         local indent = line:match "^ *"
         M.put(out, style, clean(line:sub(#indent + 1)), { indent = INDENT .. indent })
     end

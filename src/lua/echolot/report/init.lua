@@ -1,4 +1,5 @@
 --- The reporters of a run, each writing to standard output or, whole or not at all, to a file.
+local core = require "echolot.core"
 local jsonl = require "echolot.report.jsonl"
 local pretty = require "echolot.report.pretty"
 
@@ -69,8 +70,8 @@ function reporters:finish()
     for _, reporter in ipairs(self) do
         local out = reporter.sink
         if not out:close() then
-            io.stderr:write(("echolot: cannot write the report to %s: %s\n"):format(
-                out.path or "standard output", out.failed))
+            local text = ("cannot write the report to %s: %s"):format(out.path or "standard output", out.failed)
+            io.stderr:write("echolot: ", core.text.for_terminal(text, false), "\n")
             ok = false
         end
     end

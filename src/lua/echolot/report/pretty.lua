@@ -5,9 +5,8 @@ local core = require "echolot.core"
 local facts = require "echolot.report.facts"
 local failure = require "echolot.report.failure"
 local styles = require "echolot.report.style"
-local tally = require "echolot.tally"
+local tally = require "echolot.run.tally"
 local transcript = require "echolot.report.transcript"
-
 
 local M = {}
 
@@ -15,6 +14,9 @@ local pretty = {}
 pretty.__index = pretty
 
 local SHOWN_EVENTS = 60
+
+-- Of what one test says: the newest so many, and of each so many bytes.
+local LOGS_MAX, LOG_BYTES_MAX = 1000, 10000
 
 local COLORS = { pass = "green", fail = "red", error = "red", timeout = "red", skip = "yellow" }
 
@@ -88,23 +90,52 @@ local function file_end(self, event)
     end
 end
 
+-- Tests of different files may have one name, and run side by side.
+local function log_key(event)
+    return event.path .. "\0" .. event.name
+end
+
+local function put_log(self, text, indent, out)
+    for line in (text .. "\n"):gmatch "(.-)\n" do
+        -- The tabs are those that print puts between its values.
+        failure.put(out, self.style, "| " .. clean((line:gsub("\t", "  "))),
+            { indent = indent, hang = 2, color = "dim" })
+    end
+end
+
+local function keep_log(self, key, text)
+    local list = self.logs[key] or { dropped = 0 }
+    if #list == 2 * LOGS_MAX then
+        list = table.move(list, LOGS_MAX + 1, #list, 1, { dropped = list.dropped + LOGS_MAX })
+    end
+    list[#list + 1] = text
+    self.logs[key] = list
+end
+
 local function show_log(self, event)
-    if event.name then
-        local list = self.logs[event.name] or {}
-        self.logs[event.name] = list
-        list[#list + 1] = event.text
-    elseif event.path and self.lines[event.path] and not self.quiet then
-        say(self, event.path, "    " .. self.style.paint("dim", "| " .. clean(event.text)))
+    if event.name and event.path then
+        keep_log(self, log_key(event), event.text:sub(1, LOG_BYTES_MAX))
+    elseif self.lines[event.path] and not self.quiet then
+        local out = {}
+        put_log(self, event.text, "    ", out)
+        for _, line in ipairs(out) do
+            say(self, event.path, line)
+        end
     end
 end
 
 local function log_lines(self, event, indent, out)
-    for _, text in ipairs(self.logs[event.name] or {}) do
-        for line in (text .. "\n"):gmatch "(.-)\n" do
-            -- The tabs are those that print puts between its values.
-            failure.put(out, self.style, "| " .. clean((line:gsub("\t", "  "))),
-                { indent = indent, hang = 2, color = "dim" })
-        end
+    local list = self.logs[log_key(event)]
+    if not list then
+        return
+    end
+    local first = math.max(#list - LOGS_MAX + 1, 1)
+    local dropped = list.dropped + first - 1
+    if dropped > 0 then
+        out[#out + 1] = indent .. self.style.paint("dim", ("(%d earlier lines)"):format(dropped))
+    end
+    for at = first, #list do
+        put_log(self, list[at], indent, out)
     end
 end
 
@@ -115,8 +146,8 @@ local function test_line(self, event, note)
     local hang = (" "):rep(columns.width(front))
     failure.put(lines, style, clean(event.name), { indent = hang })
     local last = lines[#lines]
-    if style.width and columns.width(last) + #note > style.width then
-        lines[#lines + 1] = hang .. style.paint("dim", note:sub(2))
+    if style.width and columns.width(last) + columns.width(note) > style.width then
+        failure.put(lines, style, note:sub(2), { indent = hang, color = "dim" })
     else
         lines[#lines] = last .. style.paint("dim", note)
     end
@@ -163,7 +194,7 @@ local function test_end(self, event)
             say(self, event.path, line)
         end
     end
-    self.logs[event.name] = nil
+    self.logs[log_key(event)] = nil
 end
 
 local function run_end(self, event)

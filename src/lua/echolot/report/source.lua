@@ -45,8 +45,8 @@ end
 ---@field text string as it is in the file, its tabs as blanks
 ---@field marked boolean the line that was asked for, and those that its statement goes on with
 
---- A line of a script, what its statement goes on with, and the lines just before it, without the indentation that they share. Empty where the file cannot
---- be read or has no such line.
+--- A line of a script, what its statement goes on with, and the lines just before it, without the indentation that
+--- they share. Empty where the file cannot be read or has no such line.
 ---@param path string
 ---@param number integer
 ---@param not_before? integer where the test begins: nothing above that is shown

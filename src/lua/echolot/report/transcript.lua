@@ -15,6 +15,7 @@ local max, min = math.max, math.min
 local concat, move = table.concat, table.move
 local ipairs, pairs, tostring, type = ipairs, pairs, tostring, type
 local utf8_len = utf8.len
+local plural = inspect.plural
 
 ---@class echolot.transcript.view
 ---@field style echolot.style
@@ -42,13 +43,6 @@ local function bytes_of(data)
         return base64.decode(tostring(data.base64 or ""))
     end
     return tostring(data)
-end
-
----@param count integer
----@param noun string
----@return string
-local function plural(count, noun)
-    return format("%d %s%s", count, noun, count == 1 and "" or "s")
 end
 
 -- How an event's bytes are cut into lines: at their ends, and where a line is longer than there is room for.

@@ -1,11 +1,11 @@
 --- How two values differ, as lines of plain text for a failure report: tables by the path of each key, strings by
---- `echolot.diff_string`.
+--- `echolot.diff.string`.
 ---
 --- Either side may be what a hostile peer sent, so what is shown and the work past the comparison are bounded.
 --- Nothing here raises, whatever a metatable does.
 local deep = require "echolot.deep"
-local diff_list = require "echolot.diff_list"
-local diff_string = require "echolot.diff_string"
+local diff_list = require "echolot.diff.list"
+local diff_string = require "echolot.diff.string"
 local inspect = require "echolot.inspect"
 
 local M = {}
@@ -15,6 +15,7 @@ local min = math.min
 local math_type = math.type
 local next, pcall, rawequal, rawget, rawlen, type = next, pcall, rawequal, rawget, rawlen, type
 local concat = table.concat
+local plural = inspect.plural
 
 local SHORT = 60 -- a string up to this long is shown in one piece within a table's difference
 local SHOWN_KEYS, COUNTED_KEYS = 20, 1000
@@ -22,13 +23,6 @@ local UNSIFTED = 1000 -- keys of one table that are looked into without a deep c
 local PAIRS = 200000 -- pairs of fields that are looked into in all
 local PATH_STEPS = 12
 local ALIGNED, ALIGNED_DEPTH = 200, 12 -- lists whose items are put beside each other, and how far in
-
----@param count integer
----@param noun string
----@return string
-local function plural(count, noun)
-    return format("%d %s%s", count, noun, count == 1 and "" or "s")
-end
 
 ---@param lines echolot.diff.line[]
 ---@param kind string
@@ -307,7 +301,7 @@ end
 --- True if the two have the same content: see `echolot.deep`.
 M.deep_equal = deep.equal
 
---- How two strings differ: see `echolot.diff_string`.
+--- How two strings differ: see `echolot.diff.string`.
 M.strings = diff_string.compare
 
 --- The first byte at which two strings part, or nil if they are equal.

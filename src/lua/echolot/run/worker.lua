@@ -1,10 +1,10 @@
 --- A worker's side of a run: takes a job, runs its file, sends events to the supervisor.
 local core = require "echolot.core"
 local host = require "echolot.host"
-local record = require "echolot.record"
+local record = require "echolot.run.record"
 local resolver = require "echolot.resolver"
-local runner = require "echolot.runner"
-local script = require "echolot.script"
+local runner = require "echolot.run.runner"
+local script = require "echolot.run.script"
 local assert_module = require "echolot.assert"
 
 assert_module.make_error = core.error.new
@@ -82,7 +82,7 @@ local function run_file(job)
     local err = read_file(state, job)
     local count, defined, file_errors = 0, 0, {}
     if not err then
-        count, defined = runner.number(state, selection(job))
+        count, defined = runner.number(state, selection(job), job.ran)
         if job.list then
             list_tests(state, job)
         else

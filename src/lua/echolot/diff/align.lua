@@ -4,7 +4,7 @@ local M = {}
 local max = math.max
 
 --- One step from one list to the other: an item of both, of the first only ("-"), of the second only ("+").
----@class echolot.align.step
+---@class echolot.diff.align.step
 ---@field mark " "|"-"|"+"
 ---@field i? integer its place in the first list
 ---@field j? integer its place in the second
@@ -13,7 +13,7 @@ local max = math.max
 --- lengths: the caller bounds them.
 ---@param a any[] items that `==` tells apart
 ---@param b any[]
----@return echolot.align.step[]
+---@return echolot.diff.align.step[]
 function M.steps(a, b)
     local lengths = {}
     for i = #a + 1, 1, -1 do

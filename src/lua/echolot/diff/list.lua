@@ -2,7 +2,7 @@
 --- not make all that come after it differ.
 ---
 --- Items may be what a hostile peer sent: all work is bounded, and where it would be too much there is no answer.
-local align = require "echolot.align"
+local align = require "echolot.diff.align"
 local deep = require "echolot.deep"
 local inspect = require "echolot.inspect"
 
@@ -84,11 +84,11 @@ local function resembles(a, b)
 end
 
 --- Two items that belong together, or one that the other list lacks.
----@class echolot.diff_list.pair
+---@class echolot.diff.list.pair
 ---@field i? integer place in the expected list
 ---@field j? integer place in the actual one
 
----@param pairs_found echolot.diff_list.pair[]
+---@param pairs_found echolot.diff.list.pair[]
 ---@param removed integer[]
 ---@param added integer[]
 ---@param expected table
@@ -124,7 +124,7 @@ end
 --- would be too much work.
 ---@param expected table
 ---@param actual table
----@return echolot.diff_list.pair[]?
+---@return echolot.diff.list.pair[]?
 function M.pairs(expected, actual)
     local size, other_size = rawlen(expected), rawlen(actual)
     if size == 0 or other_size == 0 or size == 1 and other_size == 1 or size + other_size > COMPARED then

@@ -1,6 +1,7 @@
 --- Script files: loading them, and saying what went wrong in them.
 local core = require "echolot.core"
 local host = require "echolot.host"
+local inspect = require "echolot.inspect"
 
 local M = {}
 
@@ -41,7 +42,7 @@ function M.describe_error(err)
     if core.error.is(err) and err.where then
         return ("%s: %s"):format(err.where, tostring(err))
     end
-    return tostring(err)
+    return inspect.error(err)
 end
 
 return M

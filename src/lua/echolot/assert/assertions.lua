@@ -7,7 +7,7 @@ local deep = require "echolot.deep"
 local diff = require "echolot.diff"
 local inspect = require "echolot.inspect"
 local lists = require "echolot.busted.lists"
-local raised = require "echolot.raised"
+local raised = require "echolot.assert.raised"
 local state = require "echolot.busted.state"
 
 local M = {}

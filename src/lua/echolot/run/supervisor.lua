@@ -90,7 +90,8 @@ local function report_lost_test(self, active, kind, message)
         number = test.number, target = test.target,
         status = kind == "timeout" and "timeout" or "error",
         duration = core.now() - active.test_began, checks = 0,
-        error = { kind = kind, message = active.case and active.case .. "\n" .. message or message }, transcript = core.json.array {},
+        error = { kind = kind, message = active.case and active.case .. "\n" .. message or message },
+        transcript = core.json.array {},
     })
 end
 
@@ -109,7 +110,8 @@ local function is_event(e)
     elseif e.event == "file_start" or e.event == "file_end" then
         return type(e.path) == "string"
     elseif e.event == "log" then
-        return type(e.text) == "string"
+        return type(e.text) == "string" and (e.name == nil or type(e.name) == "string")
+            and (e.path == nil or type(e.path) == "string")
     end
     return e.event == "case" and type(e.text) == "string"
         or e.event == "memory_limit" and math.type(e.limit) == "integer"
@@ -136,7 +138,8 @@ local function take_event(self, active, line)
             return false -- told before
         end
     elseif e.event == "test_start" then
-        active.test, active.test_began, active.reached, active.case = e, core.now(), e.number, nil
+        active.test, active.test_began, active.case = e, core.now(), nil
+        active.ran[#active.ran + 1] = { line = e.line, name = e.name }
     elseif e.event == "test_end" then
         active.test = nil
         if self.options.fail_fast and e.status ~= "pass" and e.status ~= "skip" then
@@ -170,11 +173,11 @@ local function hex(bytes)
     return (bytes:gsub(".", function(c) return ("%02x"):format(c:byte()) end))
 end
 
-local function job_for(self, path, skip)
+local function job_for(self, path, ran)
     local o = self.options
     return {
-        path = core.text.to_utf8(path), path_hex = hex(path), skip = skip, list = o.list, filter = o.filter, filter_out = o.filter_out,
-        targets = o.targets, timeout = o.timeout, test_timeout = o.test_timeout,
+        path = core.text.to_utf8(path), path_hex = hex(path), ran = ran, list = o.list, filter = o.filter,
+        filter_out = o.filter_out, targets = o.targets, timeout = o.timeout, test_timeout = o.test_timeout,
         memory_limit = o.memory_limit, fail_fast = o.fail_fast, seed = o.seed, resolver = o.resolver,
     }
 end
@@ -182,12 +185,12 @@ end
 -- Runs a file to its end, on as many workers as that takes. The worker that is left, or nil.
 local function run_file(self, worker, path)
     local shown = core.text.to_utf8(path)
-    local active = { path = shown, reached = 0 }
+    local active = { path = shown, ran = core.json.array {} }
     while true do
         worker = worker or start_worker(self)
         self.active[worker] = active
-        active.job = job_for(self, path, active.reached)
-        local reached_before = active.reached
+        active.job = job_for(self, path, active.ran)
+        local ran_before = #active.ran
         local done, timed_out = follow(self, worker, active)
         if done then
             self.active[worker] = nil
@@ -205,10 +208,10 @@ local function run_file(self, worker, path)
             end
         end
         -- Lost outside of any test, and without progress: it would be lost again.
-        if not active.test or active.reached == reached_before or self.stopping then
+        if not active.test or #active.ran == ran_before or self.stopping then
             self.emit(event {
                 event = "file_end", path = shown, status = "error", duration = 0,
-                tests = active.reached,
+                tests = #active.ran,
                 error = not active.test and { kind = kind, message = message } or nil,
             })
             return nil

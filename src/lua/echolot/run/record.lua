@@ -1,6 +1,7 @@
 --- What of a test goes into its report: errors, transcripts and facts as plain JSON values.
 local core = require "echolot.core"
 local inspect = require "echolot.inspect"
+local raised = require "echolot.assert.raised"
 
 local M = {}
 
@@ -26,18 +27,6 @@ function M.traceback(text)
     return #kept > 1 and concat(kept, "\n") or nil
 end
 
--- Text of any error value. A value whose __tostring raises does not hide that there was an error.
-local function describe(err)
-    if type(err) == "string" then
-        return err
-    end
-    local ok, text = pcall(tostring, err)
-    if ok and getmetatable(err) and type(text) == "string" then
-        return text
-    end
-    return inspect.value(err)
-end
-
 -- Of what a peer had sent when an error came, as many bytes go into its report.
 local RECEIVED_MAX = 4096
 
@@ -47,7 +36,7 @@ local RECEIVED_MAX = 4096
 ---@return table
 function M.error(err, traceback)
     local out = { kind = "error", traceback = M.traceback(traceback) }
-    out.message = describe(err)
+    out.message = inspect.error(err)
     if core.error.is(err) then
         local function text(value)
             return value ~= nil and tostring(value) or nil
@@ -136,6 +125,15 @@ function M.fact_name(name)
         usage("fact", "a name is expected first, got " .. type(name))
     end
     return key_text(name)
+end
+
+--- Checks what `step` was given.
+function M.check_step(name, f)
+    if type(name) ~= "string" and type(name) ~= "number" then
+        usage("step", "a name is expected first, got " .. type(name))
+    elseif not raised.is_callable(f) then
+        usage("step", "a function is expected, got " .. type(f))
+    end
 end
 
 local function is_list(t)

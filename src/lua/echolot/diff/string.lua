@@ -2,8 +2,8 @@
 ---
 --- Common parts are folded and what is long is cut around the place that matters. Either string may be what a
 --- hostile peer sent: all of it is escaped, and past finding the differences the work is bounded.
-local align = require "echolot.align"
-local diff_hints = require "echolot.diff_hints"
+local align = require "echolot.diff.align"
+local diff_hints = require "echolot.diff.hints"
 local columns = require "echolot.report.columns"
 local hexdump = require "echolot.hexdump"
 local inspect = require "echolot.inspect"
@@ -13,7 +13,7 @@ local M = {}
 local byte, find, format, gsub, rep, sub = string.byte, string.find, string.format, string.gsub, string.rep, string.sub
 local max, min = math.max, math.min
 local next = next
-local escape, boundary = inspect.escape, inspect.boundary
+local escape, boundary, plural = inspect.escape, inspect.boundary, inspect.plural
 
 ---@class echolot.diff.line
 ---@field kind "same"|"expected"|"actual"|"note"|"path"
@@ -32,13 +32,6 @@ local HEX_BEFORE, HEX_AFTER = 8, 8
 ---@param text string
 local function add(lines, kind, text)
     lines[#lines + 1] = { kind = kind, text = text }
-end
-
----@param count integer
----@param noun string
----@return string
-local function plural(count, noun)
-    return format("%d %s%s", count, noun, count == 1 and "" or "s")
 end
 
 -- Where they part -----------------------------------------------------------------------------------------
@@ -317,9 +310,9 @@ local function add_run(lines, run)
     end
 end
 
---- Adds what `echolot.align` found, runs of equal lines folded.
+--- Adds what `echolot.diff.align` found, runs of equal lines folded.
 ---@param lines echolot.diff.line[]
----@param steps echolot.align.step[]
+---@param steps echolot.diff.align.step[]
 ---@param old string[]
 ---@param new string[]
 local function add_steps(lines, steps, old, new)

@@ -3,8 +3,9 @@ local assert_module = require "echolot.assert"
 local busted = require "echolot.busted"
 local busted_state = require "echolot.busted.state"
 local core = require "echolot.core"
-local limited = require "echolot.limited"
-local record = require "echolot.record"
+local inspect = require "echolot.inspect"
+local limited = require "echolot.run.limited"
+local record = require "echolot.run.record"
 local suite = require "echolot.suite"
 local verdict = require "echolot.property.verdict"
 
@@ -17,7 +18,7 @@ local concat, insert, move, pack, unpack = table.concat, table.insert, table.mov
 ---@class echolot.runner.job
 ---@field path string
 ---@field test_timeout number seconds
----@field skip integer tests with a number up to this one have run before
+---@field ran {line: integer, name: string}[] tests that have run before, on workers that were lost
 ---@field fail_fast boolean
 ---@field timeout number seconds of each wait
 ---@field seed integer of the properties' cases
@@ -39,8 +40,16 @@ local function call_all(list)
     end
 end
 
+-- An error beside the one that the test ends with.
+local function add_error(run, err)
+    local is_news = err ~= suite.PENDING and not (core.error.is(err) and err.kind == "cancelled")
+    if is_news then
+        run.failed_checks[#run.failed_checks + 1] = record.error(err)
+    end
+end
+
 -- What comes after the body, whether it failed or not: finally, then after_each from the inside
--- out, then the end of its spies. All are called; the first error counts.
+-- out, then the end of its spies. All are called; the first error of a test that has none yet is its own.
 local function wind_up(run, groups)
     local steps = {}
     for i = #run.finally, 1, -1 do
@@ -52,11 +61,13 @@ local function wind_up(run, groups)
     steps[#steps + 1] = function()
         run.snapshot:revert()
     end
-    local first_error
+    local passed, first_error = run.status == "pass", nil
     for _, step in ipairs(steps) do
         local ok, err = pcall(step)
-        if not ok and first_error == nil then
-            first_error = err
+        if not ok and passed and first_error == nil then
+            first_error = err == nil and inspect.error(nil) or err
+        elseif not ok then
+            add_error(run, err)
         end
     end
     if first_error ~= nil then
@@ -141,14 +152,14 @@ end
 
 local function emit_start(state, job, test, number)
     state.emit {
-        event = "test_start", name = test.name, path = job.path, line = test.line,
+        event = "test_start", name = test.name, line = test.line,
         tags = test.tags, number = number, target = target_of(state, test),
     }
 end
 
 local function emit_end(state, job, test, run)
     state.emit {
-        event = "test_end", name = test.name, path = job.path, line = test.line, tags = test.tags,
+        event = "test_end", name = test.name, line = test.line, tags = test.tags,
         number = run.number, target = target_of(state, test), status = run.status,
         duration = run.duration, error = run.error, reason = run.status == "skip" and run.reason or nil,
         checks = run.checks, failed_checks = #run.failed_checks > 0 and run.failed_checks or nil,
@@ -174,7 +185,7 @@ local function fail_all(state, job, group, err)
     for _, child in ipairs(group.children) do
         if child.children then
             fail_all(state, job, child, err)
-        elseif child.number and child.number > job.skip then
+        elseif child.number then
             local run = new_run(child, child.number)
             run.status, run.duration, run.error = "error", 0, err
             emit_start(state, job, child, child.number)
@@ -190,7 +201,7 @@ local function run_children(state, job, group)
         local status
         if child.children then
             status = run_group(state, job, child)
-        elseif child.number and child.number > job.skip then
+        elseif child.number then
             status = run_test(state, job, child, child.number)
         end
         if job.fail_fast and status and status ~= "pass" and status ~= "skip" then
@@ -211,7 +222,7 @@ end
 
 function run_group(state, job, group)
     local hooks = group.hooks
-    local has_tests = group.last_number ~= nil and group.last_number > job.skip
+    local has_tests = group.has_tests
     if not has_tests and #hooks.strict_setup + #hooks.strict_teardown == 0 then
         return
     end
@@ -291,6 +302,7 @@ local function install_reporting(state, env)
     end
     env.step = function(name, f, ...)
         local run = running "step"
+        record.check_step(name, f)
         local entry = { name = tostring(name), t = record.microseconds(core.now() - run.started) }
         run.steps[#run.steps + 1] = entry
         local results = pack(pcall(f, ...))
@@ -309,7 +321,10 @@ end
 ---@param emit fun(event: table)
 function M.prepare(job, env, emit)
     local state = suite.new()
-    state.emit = emit
+    state.emit = function(event)
+        event.path = job.path
+        emit(event)
+    end
     state.given_targets = job.targets or {}
     state.timeout, state.test_timeout, state.seed = job.timeout, job.test_timeout, job.seed or 0
     state.file_errors = {}
@@ -320,13 +335,30 @@ function M.prepare(job, env, emit)
     return state
 end
 
---- Numbers the tests that `selected` picks, in the order of the file.
+-- By which a test is known again when its file is read once more: its place among the others will not do, since they
+-- may be made in a loop over `pairs`, which has an order of its own in each Lua state.
+local function key_of(test)
+    return ("%d %s"):format(test.line, core.text.to_utf8(test.name)) -- as events have the name
+end
+
+--- Numbers the tests that `selected` picks and that have not run before, in the order of the file.
 ---@param state echolot.suite.state
 ---@param selected fun(test: echolot.suite.test): boolean
+---@param ran {line: integer, name: string}[]
 ---@return integer count of those that were picked
 ---@return integer defined of all that there are
-function M.number(state, selected)
-    local count, defined = 0, 0
+function M.number(state, selected, ran)
+    local count, defined, left = 0, 0, {}
+    for _, test in ipairs(ran) do
+        local key = key_of(test)
+        left[key] = (left[key] or 0) + 1
+    end
+    local function has_run(test)
+        local key = key_of(test)
+        local times = left[key] or 0
+        left[key] = times - 1
+        return times > 0
+    end
     local function walk(group)
         for _, child in ipairs(group.children) do
             defined = defined + (child.children and 0 or 1)
@@ -334,10 +366,10 @@ function M.number(state, selected)
                 walk(child)
             elseif selected(child) then
                 count = count + 1
-                child.number = count
-                local up = group
+                child.number = not has_run(child) and count or nil
+                local up = child.number and group
                 while up do
-                    up.last_number = count
+                    up.has_tests = true
                     up = up.parent
                 end
             end

@@ -10,13 +10,13 @@
 --- that means nothing) are of kind `usage`. Arguments past those that mean something are passed over, as by Lua's
 --- `assert`, so that calls with several results fit: `assert.is_nil(io.open(name))`.
 local arguments = require "echolot.busted.arguments"
-local assertions = require "echolot.assertions"
+local assertions = require "echolot.assert.assertions"
 local diff = require "echolot.diff"
 local extension = require "echolot.busted.extension"
 local inspect = require "echolot.inspect"
 local misuse = require "echolot.busted.misuse"
 local registry = require "echolot.busted.registry"
-local vocabulary = require "echolot.vocabulary"
+local vocabulary = require "echolot.assert.vocabulary"
 
 local M = {}
 
