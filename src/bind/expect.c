@@ -464,7 +464,8 @@ static const char *const end_names[] = {"expect_eof", "expect_reset", "expect_si
 static const int end_codes[] = {EL_EEOF, -ECONNRESET, 0};
 enum end { END_EOF, END_RESET, END_SILENCE };
 
-static int settle_end(lua_State *L, struct el_lconn *lc, enum end end, int state)
+static int settle_end(lua_State *L, struct el_lconn *lc, enum end end, int state,
+                      double limit_s)
 {
     if (end == END_SILENCE && state == EL_ETIMEOUT)
         state = 1;
@@ -475,6 +476,13 @@ static int settle_end(lua_State *L, struct el_lconn *lc, enum end end, int state
             .awaited = end_words[end],
         };
         el_mismatch_raise(L, lc, &m);
+    }
+    if (state == EL_ETIMEOUT) {
+        lua_pushnumber(L, limit_s);
+        el_conn_raise_text(L, lc, end_names[end], state,
+                           lua_pushfstring(L,
+                                           "timeout after %s s: expected %s, got nothing",
+                                           lua_tostring(L, -1), end_words[end]));
     }
     if (state < 0)
         el_conn_raise(L, lc, end_names[end], state);
@@ -487,7 +495,7 @@ static int end_rest(lua_State *L, int status, lua_KContext ctx)
     struct el_wait *w = (struct el_wait *)ctx;
     (void)status;
     return settle_end(L, lua_touserdata(L, 1), (enum end)w->arg,
-                      w->status < 0 ? w->status : 1);
+                      w->status < 0 ? w->status : 1, w->limit_s);
 }
 
 static int expect_end(lua_State *L, struct el_lconn *lc, enum end end, double limit_s)
@@ -495,7 +503,7 @@ static int expect_end(lua_State *L, struct el_lconn *lc, enum end end, double li
     struct el_conn *c = el_conn_open(L, lc, end_names[end]);
     int state = end_state(c, end_codes[end]);
     if (state != 0)
-        return settle_end(L, lc, end, state);
+        return settle_end(L, lc, end, state, limit_s);
     struct el_await what = {
         .ready = ready_end_state,
         .extra = (const void *)(intptr_t)end_codes[end],
@@ -503,21 +511,31 @@ static int expect_end(lua_State *L, struct el_lconn *lc, enum end end, double li
     };
     struct el_wait *w = el_conn_read_begin(L, lc, end_names[end], &what);
     w->arg = end;
+    w->limit_s = limit_s;
     return el_sched_yield(L, w, end_rest);
+}
+
+/* The limit of a call that takes nothing but options. */
+static double only_options(lua_State *L, struct el_lconn *lc, const char *op)
+{
+    double timeout_s = take_options(L, lc, op);
+    if (lua_gettop(L) > 1 && !lua_isnil(L, 2))
+        el_fault_argument(L, op, 2, "table of options");
+    return timeout_s;
 }
 
 /* conn:expect_eof([options]) -> conn: the peer ends now, with nothing left unread */
 static int conn_expect_eof(lua_State *L)
 {
     struct el_lconn *lc = el_conn_check(L, "expect_eof");
-    return expect_end(L, lc, END_EOF, take_options(L, lc, "expect_eof"));
+    return expect_end(L, lc, END_EOF, only_options(L, lc, "expect_eof"));
 }
 
 /* conn:expect_reset([options]) -> conn: the peer resets the connection now */
 static int conn_expect_reset(lua_State *L)
 {
     struct el_lconn *lc = el_conn_check(L, "expect_reset");
-    return expect_end(L, lc, END_RESET, take_options(L, lc, "expect_reset"));
+    return expect_end(L, lc, END_RESET, only_options(L, lc, "expect_reset"));
 }
 
 /* conn:expect_silence(seconds) -> conn: nothing comes for so long, and it stays open */

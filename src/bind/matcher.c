@@ -289,6 +289,8 @@ static int new_regex(lua_State *L)
     m->depth = 1;
     const char *flags = lua_isstring(L, 2) ? lua_tostring(L, 2) : "";
     int err = el_regex_compile(text, len, flags, &m->regex, why, &where);
+    if (err == EL_EUSAGE && where == EL_REGEX_UNSET)
+        el_fault_usage(L, "regex", "'%s': %s", flags, why);
     if (err == EL_EUSAGE) {
         el_matcher_push_quoted(L, text, len);
         el_fault_usage(L, "regex", "%s at character %d of %s", why, (int)where + 1,

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "match/captures.h"
 
 /* Steps of a pattern in one attempt: what a linear one needs for all bytes, and a fraction of
  * a second beyond. */
@@ -289,25 +290,7 @@ static void rest(struct el_match *m, uint64_t began_ns)
         m->rest_until_ns = now_ns + (now_ns - began_ns);
 }
 
-/* The captures of the match just made: until they are asked for, the same expression may be
- * matched with other bytes. */
-static bool keep_groups(struct el_match *m, const struct el_regex *r)
-{
-    unsigned n = el_regex_captures(r);
-    if (n > m->groups_room) {
-        size_t *more = realloc(m->groups, (size_t)n * 2 * sizeof(*more));
-        if (more == NULL)
-            return false;
-        m->groups = more;
-        m->groups_room = n;
-    }
-    for (unsigned k = 0; k < n; k++)
-        el_regex_capture(r, k + 1, &m->groups[2 * (size_t)k],
-                         &m->groups[2 * (size_t)k + 1]);
-    return true;
-}
-
-static int ask_regex(struct el_match *m, unsigned depth, const struct el_matcher *n,
+static int try_regex(struct el_match *m, unsigned depth, const struct el_matcher *n,
                      const struct el_match_region *r, enum el_regex_mode mode)
 {
     uint64_t now_ns;
@@ -339,7 +322,15 @@ static int ask_regex(struct el_match *m, unsigned depth, const struct el_matcher
         return EL_MORE;
     matched(m, n, &hit, to + skipped - hit.start);
     m->leaf_base = r->base + skipped;
-    return keep_groups(m, n->regex) ? EL_YES : -ENOMEM;
+    return el_captures_keep(m, n->regex) ? EL_YES : -ENOMEM;
+}
+
+static int ask_regex(struct el_match *m, unsigned depth, const struct el_matcher *n,
+                     const struct el_match_region *r, enum el_regex_mode mode)
+{
+    int verdict = try_regex(m, depth, n, r, mode);
+    el_regex_relax(n->regex); /* what it has captured is kept by now */
+    return verdict;
 }
 
 static int ask_host(struct el_match *m, unsigned depth, const struct el_matcher *n,
@@ -563,35 +554,6 @@ void el_match_answer(struct el_match *m, int verdict, size_t taken, const char *
     (void)snprintf(m->failure.why, sizeof(m->failure.why), "%s", why != NULL ? why : "");
     if (!m->asked.final)
         rest(m, m->asked_ns);
-}
-
-unsigned el_match_captures(const struct el_match *m)
-{
-    if (m->leaf == NULL)
-        return 0;
-    switch (m->leaf->kind) {
-    case EL_MATCHER_PATTERN:
-        return el_pattern_captures(m->leaf->pattern);
-    case EL_MATCHER_REGEX:
-        return el_regex_captures(m->leaf->regex);
-    default:
-        return 0;
-    }
-}
-
-void el_match_capture(const struct el_match *m, unsigned k, size_t *start, size_t *len)
-{
-    if (m->leaf->kind == EL_MATCHER_PATTERN) {
-        const struct el_pattern_capture *c = &m->pattern.captures[k];
-        *start = m->leaf_base + c->start;
-        *len = c->len;
-        if (c->len == EL_PATTERN_POSITION)
-            *start = c->start - m->pattern.begin;
-        return;
-    }
-    size_t from = m->groups[2 * (size_t)k], to = m->groups[2 * (size_t)k + 1];
-    *start = m->leaf_base + from;
-    *len = from == EL_REGEX_UNSET ? EL_REGEX_UNSET : to - from;
 }
 
 void el_match_fini(struct el_match *m)

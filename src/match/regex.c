@@ -18,6 +18,10 @@
 
 #define CAPTURES_MAX 200
 
+/* A subject that makes going back costly: PCRE2 keeps its places in the match data, and keeps
+ * that memory. */
+#define RELAX_BYTES ((size_t)4096)
+
 /* Places that a search tries at first before it looks at its budget. */
 #define WINDOW_MIN ((size_t)64)
 
@@ -26,6 +30,7 @@ struct el_regex {
     pcre2_match_data *data;
     pcre2_match_context *limits;
     uint32_t captures;
+    size_t longest; /* subject since it has last given back memory */
     bool by_place;
     bool utf;
 };
@@ -92,6 +97,7 @@ int el_regex_compile(const char *text, size_t n, const char *flags, struct el_re
     *where = 0;
     if (!parse_flags(flags, &options)) {
         (void)strcpy(why, "unknown flag (i, m, s, x and u are known)");
+        *where = EL_REGEX_UNSET;
         return EL_EUSAGE;
     }
     struct el_regex *r = calloc(1, sizeof(*r));
@@ -136,6 +142,18 @@ void el_regex_free(struct el_regex *r)
 bool el_regex_can_search(const struct el_regex *r)
 {
     return !r->by_place;
+}
+
+void el_regex_relax(struct el_regex *r)
+{
+    if (r->longest < RELAX_BYTES)
+        return;
+    pcre2_match_data *fresh = pcre2_match_data_create_from_pattern(r->code, NULL);
+    if (fresh == NULL)
+        return; /* there is always another time */
+    pcre2_match_data_free(r->data);
+    r->data = fresh;
+    r->longest = 0;
 }
 
 unsigned el_regex_captures(const struct el_regex *r)
@@ -297,5 +315,7 @@ int el_regex_ask(struct el_regex *r, const char *data, size_t start, size_t len,
     struct question q = {
         .mode = mode, .final = final, .budget = budget, .ran_out = ran_out};
     *ran_out = false;
+    if (len - start > r->longest)
+        r->longest = len - start;
     return (r->utf ? ask_utf8 : ask)(r, subject, start, len, &q);
 }

@@ -16,7 +16,8 @@ struct el_regex;
 
 /* Compiles `n` bytes. `flags`: letters of i (case), m (^ and $ at each line), s (. matches line
  * ends), x (white space is none of it), u (UTF-8). On failure EL_EUSAGE with a text in `why`
- * and *where, the offset in the expression; or -ENOMEM. */
+ * and *where, the offset in the expression
+ * (EL_REGEX_UNSET: in the flags); or -ENOMEM. */
 int el_regex_compile(const char *text, size_t n, const char *flags, struct el_regex **out,
                      char why[EL_REGEX_WHY_MAX], size_t *where)
     __attribute__((warn_unused_result));
@@ -40,6 +41,10 @@ enum el_regex_mode {
 int el_regex_ask(struct el_regex *r, const char *data, size_t start, size_t len,
                  enum el_regex_mode mode, bool final, struct el_budget *budget,
                  bool *ran_out) __attribute__((warn_unused_result));
+
+/* Gives back the memory that a question about many bytes may have taken, up to a hundred
+ * mebibytes. The captures are gone then. */
+void el_regex_relax(struct el_regex *r);
 
 /* Groups, the whole match not counted. */
 unsigned el_regex_captures(const struct el_regex *r);

@@ -2,6 +2,7 @@
  * keeps from one attempt to the next. What it decides is held by tests/lua/expect_sweep_test.lua. */
 #include "match/match.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -145,9 +146,57 @@ static void nesting_ends_somewhere(void **state)
                      EL_EUSAGE);
 }
 
+/* What PCRE2 needs to go back in 64 KiB it would keep as long as the expression lives. */
+static void an_expression_gives_back_its_memory(void **state)
+{
+    struct el_matcher regex = {.kind = EL_MATCHER_REGEX, .depth = 1};
+    struct el_match m = {0};
+    char why[EL_REGEX_WHY_MAX];
+    size_t where;
+    (void)state;
+    assert_int_equal(el_regex_compile("(?:(x)|y)*;", 11, "", &regex.regex, why, &where),
+                     0);
+    char *data = x_and("\n");
+    struct mallinfo2 before = mallinfo2();
+    assert_int_equal(el_match_begin(&m, &regex, false, LARGE), 0);
+    assert_int_not_equal(el_match_ask(&m, data, LARGE / 16, true), EL_YES);
+    struct mallinfo2 after = mallinfo2();
+    assert_true(after.uordblks + after.hblkhd < before.uordblks + before.hblkhd + LARGE);
+    el_match_fini(&m);
+    el_matcher_fini(&regex);
+    free(data);
+}
+
+/* Two attempts with one expression, of which the second is made before the first's captures are
+ * asked for. */
+static void captures_are_an_attempt_s_own(void **state)
+{
+    struct el_matcher regex = {.kind = EL_MATCHER_REGEX, .depth = 1};
+    struct el_match first = {0}, second = {0};
+    char why[EL_REGEX_WHY_MAX];
+    size_t where, start, len;
+    (void)state;
+    assert_int_equal(el_regex_compile("(a+)(b)?;", 9, "", &regex.regex, why, &where), 0);
+    assert_int_equal(el_match_begin(&first, &regex, false, LARGE), 0);
+    assert_int_equal(el_match_begin(&second, &regex, false, LARGE), 0);
+    assert_int_equal(el_match_ask(&first, "a;", 2, false), EL_YES);
+    assert_int_equal(el_match_ask(&second, "aaab;", 5, false), EL_YES);
+    el_match_capture(&first, 0, &start, &len);
+    assert_int_equal(len, 1);
+    el_match_capture(&first, 1, &start, &len);
+    assert_true(len == EL_REGEX_UNSET);
+    el_match_capture(&second, 1, &start, &len);
+    assert_int_equal(start, 3);
+    el_match_fini(&first);
+    el_match_fini(&second);
+    el_matcher_fini(&regex);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_expression_gives_back_its_memory),
+        cmocka_unit_test(captures_are_an_attempt_s_own),
         cmocka_unit_test(a_mebibyte_one_byte_at_a_time),
         cmocka_unit_test(a_search_looks_at_each_byte_once),
         cmocka_unit_test(what_asks_again_rests_and_says_until_when),

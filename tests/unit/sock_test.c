@@ -143,8 +143,11 @@ static void test_who_also_wants_to_write_is_not_alone(void **state)
     struct ear e;
     int theirs = ear_open(*state, &e);
     assert_int_equal(e.stream->ops->want_write(e.stream, true), 0);
-    assert_false(el_sock_read_alone(*state));
     loopback_until(*state, &e.writable);
+    loopback_turn(*state);
+    loopback_write(theirs, "w", 1);
+    assert_false(el_sock_read_alone(*state));
+    loopback_until(*state, &e.heard);
     assert_int_equal(e.stream->ops->want_write(e.stream, false), 0);
     loopback_turn(*state);
     loopback_write(theirs, "x", 1);
