@@ -9,7 +9,7 @@
 #include <unistd.h>
 #include <uv.h>
 
-#include "app/process.h"
+#include "app/workers.h"
 #include "app/signals.h"
 #include "bind/ctx.h"
 
@@ -152,6 +152,6 @@ static const luaL_Reg functions[] = {
 int luaopen_echolot_host(lua_State *L)
 {
     luaL_newlib(L, functions);
-    el_process_register(L);
+    el_workers_register(L);
     return 1;
 }

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "app/host.h"
-#include "app/process.h"
+#include "app/workers.h"
 #include "app/vm.h"
 #include "base/buf.h"
 

@@ -41,6 +41,9 @@
     X(EMSGSIZE, "limit", "the datagram is longer than the network takes")                \
     X(ENOMEM, "limit", "out of memory")                                                  \
     X(ENOENT, "usage", "no such file or directory")                                      \
+    X(E2BIG, "limit", "the command line is too long")                                    \
+    X(ECHILD, "denied", "somebody else in this program took its exit status")            \
+    X(ENOEXEC, "denied", "not a program")                                                \
     X(ENOTDIR, "usage", "not a directory")                                               \
     X(EISDIR, "usage", "is a directory")                                                 \
     X(EINVAL, "usage", "invalid argument")                                               \

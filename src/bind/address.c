@@ -21,7 +21,7 @@ static void push_text(lua_State *L, const struct el_address *a)
     lua_pushlstring(L, text, el_address_format(a, text, sizeof(text)));
 }
 
-static void push_object(lua_State *L, const struct el_address *a)
+void el_address_push(lua_State *L, const struct el_address *a)
 {
     luaL_checkstack(L, 4, NULL);
     lua_createtable(L, 0, 4);
@@ -53,7 +53,7 @@ void el_address_push_socket(lua_State *L, enum el_scheme scheme,
         a.host_len = strlen(text);
         a.host = text;
     }
-    push_object(L, &a);
+    el_address_push(L, &a);
 }
 
 /* [-0, +1] The text in the value at `arg`, or nil: a string, an address object, or
@@ -134,7 +134,7 @@ static int address_new(lua_State *L)
     int next;
     lua_settop(L, 2);
     el_address_check(L, 1, "address", true, &a, &next);
-    push_object(L, &a);
+    el_address_push(L, &a);
     return 1;
 }
 

@@ -14,6 +14,9 @@
 void el_address_check(lua_State *L, int arg, const char *op, bool listening,
                       struct el_address *out, int *next);
 
+/* [-0, +1, memory] Pushes an address object. */
+void el_address_push(lua_State *L, const struct el_address *a);
+
 /* [-0, +1, memory] Pushes an address object, of a socket address; `scheme` is that of one that
  * has a port. */
 void el_address_push_socket(lua_State *L, enum el_scheme scheme,

@@ -13,6 +13,7 @@
 #include "bind/args.h"
 #include "bind/expect.h"
 #include "bind/fault.h"
+#include "bind/process.h"
 #include "bind/task.h"
 
 #define SEND_PIECES 16
@@ -135,7 +136,7 @@ static void close_owned(struct el_owned *o)
 
 struct el_lconn *el_conn_create(lua_State *L, struct el_ctx *ctx)
 {
-    struct el_lconn *lc = lua_newuserdatauv(L, sizeof(*lc), 1);
+    struct el_lconn *lc = lua_newuserdatauv(L, sizeof(*lc), 2);
     memset(lc, 0, sizeof(*lc));
     lc->kind = &kind;
     lc->ctx = ctx;
@@ -197,6 +198,8 @@ static int conn_gc(lua_State *L)
     if (lc->conn != NULL)
         el_conn_free(lc->conn);
     lc->conn = NULL;
+    el_process_release(lc->process);
+    lc->process = NULL;
     free(lc->detail);
     lc->detail = NULL;
     free(lc->unix_ends);
@@ -511,20 +514,8 @@ static int conn_starttls(lua_State *L)
     el_fault_usage(L, "starttls", "TLS is not available in this version");
 }
 
-/* Fields that are no methods stand among these as marks. */
-static const char field_peer, field_local_address;
-
-/* Each method call comes by here: nothing more than a look-up where it is one. A metamethod is
- * called with two arguments, so the key is on top. */
-static int conn_index(lua_State *L)
+static int push_address(lua_State *L, const struct sockaddr *sa)
 {
-    if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TLIGHTUSERDATA)
-        return 1;
-    struct el_lconn *lc = to_conn(L);
-    if (lc == NULL)
-        return 0;
-    const struct sockaddr *sa = lua_touserdata(L, -1) == &field_peer ? peer_of(lc)
-                                                                     : local_of(lc);
     if (sa->sa_family != 0)
         el_address_push_socket(L, EL_TCP, sa);
     else
@@ -532,10 +523,37 @@ static int conn_index(lua_State *L)
     return 1;
 }
 
-static void set_field(lua_State *L, const char *name, const char *field)
+static int push_peer(lua_State *L, struct el_lconn *lc)
 {
-    lua_pushlightuserdata(L, (void *)field);
-    lua_setfield(L, -2, name);
+    return lc->process != NULL ? el_process_push_peer(L) : push_address(L, peer_of(lc));
+}
+
+static int push_local_address(lua_State *L, struct el_lconn *lc)
+{
+    return push_address(L, local_of(lc));
+}
+
+static const struct el_conn_field fields[] = {
+    {"peer", push_peer}, {"local_address", push_local_address}, {NULL, NULL}};
+
+/* Each method call comes by here: nothing more than a look-up where it is one. Fields stand among
+ * the methods as light userdata. A metamethod is called with two arguments, so the key is on
+ * top. */
+static int conn_index(lua_State *L)
+{
+    if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TLIGHTUSERDATA)
+        return 1;
+    const struct el_conn_field *field = lua_touserdata(L, -1);
+    struct el_lconn *lc = to_conn(L);
+    return lc != NULL ? field->push(L, lc) : 0;
+}
+
+static void set_fields(lua_State *L, const struct el_conn_field *field)
+{
+    for (; field->name != NULL; field++) {
+        lua_pushlightuserdata(L, (void *)field);
+        lua_setfield(L, -2, field->name);
+    }
 }
 
 static int conn_tostring(lua_State *L)
@@ -569,8 +587,11 @@ void el_conn_register(lua_State *L, struct el_ctx *ctx)
     luaL_setfuncs(L, el_conn_file_methods, 0);
     luaL_setfuncs(L, el_conn_data_methods, 0);
     luaL_setfuncs(L, el_expect_methods, 0);
-    set_field(L, "peer", &field_peer);
-    set_field(L, "local_address", &field_local_address);
+    luaL_setfuncs(L, el_process_methods, 0);
+    set_fields(L, fields);
+    set_fields(L, el_process_fields);
+    lua_pushvalue(L, -1);
+    lua_setfield(L, -4, "conn_methods"); /* for those that the embedded Lua adds */
     lua_pushcclosure(L, conn_index, 1);
     lua_setfield(L, -2, "__index");
     lua_pop(L, 1);

@@ -18,8 +18,11 @@
 /* User values. */
 #define EL_CONN_UV_ADDRESS                                                               \
     1 /* canonical text of whom it was connected to; nil: accepted */
+#define EL_CONN_UV_PROCESS                                                               \
+    2 /* to a program: {stderr=, address=}; to its standard error: the former */
 
 struct el_expectation;
+struct el_process;
 
 struct el_lconn {
     const void *kind; /* tells it from every other userdata: see el_conn_check */
@@ -29,6 +32,7 @@ struct el_lconn {
     struct el_stream *stream;           /* dialled, not attached yet */
     char *detail;                       /* what the dial had to say of its failure */
     struct el_expectation *expectation; /* made by the first that needs one */
+    struct el_process *process;         /* that it is to; NULL: none */
     struct el_owned owned;
     double timeout_s;
     size_t max_buffer;
@@ -85,6 +89,12 @@ int el_conn_read_result(lua_State *L, struct el_lconn *lc, const char *op,
 /* [-0, +0, raises] The options that connections and listeners share, at index `arg`. */
 void el_conn_options(lua_State *L, int arg, const char *op, struct el_lconn *lc,
                      struct el_dial_options *dial, struct sockaddr_storage *bind);
+
+/* A field that is no method; `push` returns 1. */
+struct el_conn_field {
+    const char *name;
+    int (*push)(lua_State *L, struct el_lconn *lc);
+};
 
 /* Methods that read and write as a file does; those of packed data. */
 extern const luaL_Reg el_conn_file_methods[];

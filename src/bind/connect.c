@@ -10,6 +10,7 @@
 #include "bind/args.h"
 #include "bind/conn.h"
 #include "bind/fault.h"
+#include "bind/launch.h"
 #include "bind/udp.h"
 
 static const char *const option_names[] = {
@@ -154,6 +155,8 @@ int el_conn_connect(lua_State *L)
     int next;
     lua_settop(L, 3);
     el_address_check(L, 1, "connect", false, &address, &next);
+    if (address.scheme == EL_EXEC)
+        return el_launch_connect(L, &address, next);
     if (address.scheme == EL_UDP) {
         lua_settop(L, 3);
         return el_udp_connect(L);

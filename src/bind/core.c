@@ -15,6 +15,7 @@
 #include "bind/listener.h"
 #include "bind/matcher.h"
 #include "bind/mismatch.h"
+#include "bind/process.h"
 #include "bind/task.h"
 #include "bind/text.h"
 #include "bind/udp.h"
@@ -136,6 +137,7 @@ int luaopen_echolot_core(lua_State *L)
     el_listener_register(L, ctx);
     el_udp_register(L, ctx);
     el_matcher_register(L);
+    el_process_register(L, ctx);
     el_json_register(L);
     el_text_register(L);
     el_coroutine_install(L, &ctx->sched);

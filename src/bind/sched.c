@@ -90,6 +90,14 @@ static void resume(struct el_sched *s, struct el_task *t)
     s->current = NULL;
 }
 
+bool el_sched_may_wait(lua_State *L, const struct el_sched *s)
+{
+    const struct el_task *t = s->current;
+    if (t == NULL)
+        return !s->driving && !s->closing && !s->barred;
+    return L == s->running && s->carried && lua_isyieldable(L) && !t->cancelled;
+}
+
 struct el_wait *el_sched_begin_wait(lua_State *L, struct el_sched *s, const char *op)
 {
     struct el_wait *w;

@@ -64,6 +64,9 @@ void el_sched_init(struct el_sched *s, lua_State *L, struct el_loop *loop);
  * `cancelled` in a cancelled task. Fill it, hand it to its source, then el_sched_yield. */
 struct el_wait *el_sched_begin_wait(lua_State *L, struct el_sched *s, const char *op);
 
+/* Whether begin_wait would not raise. */
+bool el_sched_may_wait(lua_State *L, const struct el_sched *s);
+
 /* Ends a wait; the first call counts. Its task goes on at once where no other runs, else
  * when that one waits. */
 void el_sched_wake(struct el_wait *w, int status);

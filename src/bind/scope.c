@@ -32,6 +32,23 @@ void el_scope_own(struct el_sched *s, struct el_owned *o,
     push_owned(&el_sched_scope(s)->resources, o);
 }
 
+struct el_scope *el_scope_await(struct el_sched *s, struct el_owned *o,
+                                void (*forget)(struct el_owned *))
+{
+    struct el_scope *scope = el_sched_scope(s);
+    o->close = forget;
+    push_owned(&scope->ending, o);
+    return scope;
+}
+
+void el_scope_ended(struct el_scope *scope, struct el_owned *o)
+{
+    el_scope_disown(o);
+    if (scope->closed && scope->ending == NULL && scope->tasks == NULL &&
+        scope->drained != NULL)
+        el_sched_wake(scope->drained, 0);
+}
+
 void el_scope_disown(struct el_owned *o)
 {
     if (o->link == NULL)
@@ -147,10 +164,31 @@ static int push_failure(lua_State *L, struct el_scope *scope)
     return pushed;
 }
 
+static int close_rest(lua_State *L, int status, lua_KContext ctx);
+
+static void withdraw_drain(struct el_wait *w)
+{
+    struct el_scope *scope = w->source;
+    scope->drained = NULL;
+}
+
+static int wait_for_end(lua_State *L, struct el_scope *scope)
+{
+    struct el_wait *w = el_sched_begin_wait(L, scope->sched, "close");
+    w->source = scope;
+    w->withdraw = withdraw_drain;
+    w->follows = true;
+    scope->drained = w;
+    return el_sched_yield(L, w, close_rest);
+}
+
 static int finish_close(lua_State *L, struct el_scope *scope)
 {
-    if (scope->closed)
+    if (scope->closed) {
         close_all(&scope->resources);
+        if (scope->ending != NULL && el_sched_may_wait(L, scope->sched))
+            return wait_for_end(L, scope);
+    }
     int pushed = push_failure(L, scope);
     if (scope->closed)
         unanchor(L, scope);
@@ -168,12 +206,6 @@ static int close_rest(lua_State *L, int status, lua_KContext ctx)
     return finish_close(L, scope);
 }
 
-static void withdraw_drain(struct el_wait *w)
-{
-    struct el_scope *scope = w->source;
-    scope->drained = NULL;
-}
-
 static int wait_drained(lua_State *L, struct el_scope *scope)
 {
     if (scope->tasks == NULL)
@@ -188,12 +220,7 @@ static int wait_drained(lua_State *L, struct el_scope *scope)
     }
     if (scope->drained != NULL)
         el_fault_usage(L, "join", "another task already waits for this scope");
-    struct el_wait *w = el_sched_begin_wait(L, scope->sched, "close");
-    w->source = scope;
-    w->withdraw = withdraw_drain;
-    w->follows = true;
-    scope->drained = w;
-    return el_sched_yield(L, w, close_rest);
+    return wait_for_end(L, scope);
 }
 
 /* scope:close() -> nil, or the error and traceback of the first task that failed unseen.
@@ -321,7 +348,8 @@ static int scope_transcript(lua_State *L)
                         : EL_SCOPE_TRANSCRIPTS;
     for (unsigned i = scope->transcript_count - kept; i < scope->transcript_count; i++) {
         const struct el_transcript *t = scope->transcripts[i % EL_SCOPE_TRANSCRIPTS];
-        add_events(L, t, (int)i + 1);
+        if (!el_transcript_is_silent(t))
+            add_events(L, t, (int)i + 1);
         dropped += (lua_Integer)el_transcript_dropped(t);
     }
     lua_pushinteger(L, dropped);
@@ -336,6 +364,7 @@ static int scope_gc(lua_State *L)
         scope->transcripts[i] = NULL;
     }
     close_all(&scope->resources);
+    close_all(&scope->ending);
     return 0;
 }
 

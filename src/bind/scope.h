@@ -33,6 +33,7 @@ struct el_scope {
     struct el_owned
         *failures; /* tasks that failed and that nobody has joined, anchored */
     unsigned failure_count;
+    struct el_owned *ending; /* what is closed already, or will be, and takes its time */
     struct el_wait *drained; /* who waits for the last task to end */
     struct el_transcript *transcripts[EL_SCOPE_TRANSCRIPTS];
     unsigned transcript_count; /* of all that there were; the newest are kept */
@@ -57,6 +58,12 @@ bool el_scope_task_ended(lua_State *L, struct el_scope *scope, struct el_task *t
 
 /* [-0, +0] A failed task that its scope keeps has been joined. */
 void el_scope_failure_seen(lua_State *L, struct el_task *t);
+
+/* Has the end of the current scope wait for `o`, until el_scope_ended. `forget` is called where the
+ * scope goes before. Returns the scope. */
+struct el_scope *el_scope_await(struct el_sched *s, struct el_owned *o,
+                                void (*forget)(struct el_owned *));
+void el_scope_ended(struct el_scope *scope, struct el_owned *o);
 
 /* Harmless when it belongs to none. */
 void el_scope_disown(struct el_owned *o);

@@ -8,6 +8,7 @@
 #include <sys/un.h>
 
 #include "base/err.h"
+#include "net/words.h"
 
 #define HOST_MAX 253 /* RFC 1035 section 2.3.4: 255 octets on the wire */
 
@@ -135,17 +136,6 @@ static int check_unix_path(const char *path, size_t n, const char **why)
     return 0;
 }
 
-static int check_command(const char *command, size_t n, const char **why)
-{
-    if (memchr(command, '\0', n) != NULL)
-        return fail(why, "the command holds a NUL byte");
-    for (size_t i = 0; i < n; i++) {
-        if (command[i] != ' ' && command[i] != '\t')
-            return 0;
-    }
-    return fail(why, "the command is empty");
-}
-
 int el_address_parse(const char *text, size_t n, bool listening, struct el_address *out,
                      const char **why)
 {
@@ -165,7 +155,7 @@ int el_address_parse(const char *text, size_t n, bool listening, struct el_addre
         a.path = text;
         a.path_len = n;
         err = a.scheme == EL_UNIX ? check_unix_path(text, n, why)
-                                  : check_command(text, n, why);
+                                  : el_words_split(text, n, NULL, NULL, why);
     } else if (!found && n >= 3 && memmem(text, n, "://", 3) != NULL) {
         err = fail(why, "the scheme is none of tcp, tls, udp, unix, exec");
     } else {

@@ -144,16 +144,30 @@ static void ask_reader(struct el_conn *c)
 /* Full, and more is there: who waits for it waits in vain, and it stays where it is. */
 static void on_no_room(struct el_conn *c)
 {
-    reading_stop(c);
+    if (!c->overhears)
+        reading_stop(c);
     if (c->reader != NULL)
         reader_done(c, EL_ELIMIT);
+}
+
+/* True when there is room now. */
+static bool drop_older_half(struct el_conn *c, size_t *room)
+{
+    if (!c->overhears || c->reader != NULL)
+        return false;
+    size_t n = c->rx.len - c->rx.len / 2;
+    el_buf_consume(&c->rx, n);
+    c->consumed += n;
+    c->dropped += n;
+    *room = n;
+    return true;
 }
 
 static void on_alloc(void *owner, uv_buf_t *out)
 {
     struct el_conn *c = owner;
     size_t room = c->max_buffer - c->rx.len;
-    if (room == 0)
+    if (room == 0 && !drop_older_half(c, &room))
         return;
     /* With many connections what follows the read lies in no cache: it is fetched while the
      * system copies. */
@@ -201,7 +215,7 @@ static void on_read(void *owner, ssize_t n)
     if (c->stream == NULL)
         return;
     rx_trim(c);
-    if (c->rx.len >= c->max_buffer && c->reader == NULL)
+    if (c->rx.len >= c->max_buffer && c->reader == NULL && !c->overhears)
         reading_stop(c);
 }
 
@@ -429,6 +443,14 @@ int el_conn_shutdown(struct el_conn *c)
     c->tx_end = EL_EHALF;
     note(c, EL_DIR_SHUTDOWN, NULL, 0);
     return 0;
+}
+
+void el_conn_overhear(struct el_conn *c)
+{
+    c->overhears = true;
+    c->tx_end = EL_EHALF;
+    c->sent_fin = true;
+    el_transcript_set_aside(c->transcript);
 }
 
 /* --- life ------------------------------------------------------------------------------------- */

@@ -56,6 +56,8 @@ struct el_conn {
     bool bulk;    /* the last read was large: read into whole chunks */
     bool chunk;   /* rx's storage is a chunk of the loop's */
     bool sent_fin;
+    bool overhears;   /* see el_conn_overhear */
+    uint64_t dropped; /* bytes that nobody read in time */
 };
 
 /* Takes over a connected stream (its owner from now on) and begins to read. Takes over one
@@ -123,5 +125,9 @@ void el_conn_reader_leave(struct el_conn *c, struct el_await *a);
 /* Ends our sending half (FIN). 0, EL_ECLOSED, EL_EBUSY while writers wait, or a negative
  * errno. Harmless when done already. */
 int el_conn_shutdown(struct el_conn *c) __attribute__((warn_unused_result));
+
+/* From now on nothing is sent, and where the buffer is full and nobody waits, its older half
+ * gives way (`dropped` counts) instead of the peer's being held: for what may go unread. */
+void el_conn_overhear(struct el_conn *c);
 
 #endif

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "net/child.h"
 #include "net/dns.h"
 
 /* What libuv opens for a loop, at most. Where it cannot, it aborts. */
@@ -22,8 +23,12 @@ static int check_descriptors(void)
         else
             n++;
     }
-    while (n > 0)
-        (void)close(fds[--n]);
+    while (n > 0) {
+        /* libuv holds that a standard file is never its own, and aborts when it closes one: where
+         * they were closed, they are taken from now on. */
+        if (fds[--n] > STDERR_FILENO)
+            (void)close(fds[n]);
+    }
     return err;
 }
 
@@ -49,6 +54,7 @@ static void close_rest(uv_handle_t *handle, void *arg)
 
 void el_loop_fini(struct el_loop *loop)
 {
+    el_child_end_all(loop);
     el_dns_free(loop->dns);
     loop->dns = NULL;
     /* Timers of tasks that were asleep: whoever owned them is gone by now. */

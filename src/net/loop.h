@@ -14,6 +14,7 @@
  * are consumed, last in first out: a thousand connections at rest read into the same
  * 64 KiB, which stay in the processor's cache, and keep none of their own. */
 struct el_sock;
+struct el_child;
 struct el_dns;
 
 struct el_loop {
@@ -22,6 +23,7 @@ struct el_loop {
     struct el_dns *dns;        /* NULL: names are the system's resolver's business */
     unsigned socks_watched;
     unsigned timers_active;
+    struct el_child *children; /* that are not gone */
     char *chunks[EL_CHUNKS_KEPT];
     unsigned chunk_count;
 };
@@ -29,7 +31,7 @@ struct el_loop {
 /* Returns 0 or a negative errno. */
 int el_loop_init(struct el_loop *loop) __attribute__((warn_unused_result));
 
-/* Closes the handles that nobody closed, runs the loop until all have ended, frees it. */
+/* Ends the children, closes the handles that nobody closed, runs the loop until all have ended, frees it. */
 void el_loop_fini(struct el_loop *loop);
 
 /* EL_CHUNK_SIZE bytes, or NULL when memory is out. */

@@ -51,6 +51,7 @@ struct el_transcript {
     unsigned refs;
     char *name;
     char *address;
+    bool aside;
 };
 
 #define SMALLEST_RING ((size_t)128)
@@ -289,6 +290,23 @@ void el_transcript_set_address(struct el_transcript *t, const char *address)
 const char *el_transcript_address(const struct el_transcript *t)
 {
     return t->address;
+}
+
+void el_transcript_set_aside(struct el_transcript *t)
+{
+    t->aside = true;
+}
+
+static void note_bytes(const struct el_transcript_event *e, void *arg)
+{
+    bool *some = arg;
+    *some = *some || e->head_len > 0;
+}
+
+bool el_transcript_is_silent(const struct el_transcript *t)
+{
+    bool some = t->dropped > 0;
+    return t->aside && el_transcript_each(t, note_bytes, &some) == 0 && !some;
 }
 
 uint64_t el_transcript_dropped(const struct el_transcript *t)

@@ -3,6 +3,7 @@
 #ifndef EL_NET_TRANSCRIPT_H
 #define EL_NET_TRANSCRIPT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -77,6 +78,10 @@ int el_transcript_each(const struct el_transcript *t, el_transcript_fn *each, vo
 const char *el_transcript_name(const struct el_transcript *t);
 void el_transcript_set_address(struct el_transcript *t, const char *address);
 const char *el_transcript_address(const struct el_transcript *t);
+
+/* A side channel, of interest only where something came by it; whether nothing did. */
+void el_transcript_set_aside(struct el_transcript *t);
+bool el_transcript_is_silent(const struct el_transcript *t);
 
 /* Events that the ring no longer holds. */
 uint64_t el_transcript_dropped(const struct el_transcript *t);

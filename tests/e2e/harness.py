@@ -86,6 +86,17 @@ def environment(extra=None, mark=""):
     return env
 
 
+def sanitized_host():
+    """What a program that is none of ours, and loads our module, needs in its environment: the sanitizer's runtime
+    comes first; leaks of that program's own are none of ours."""
+    if not SANITIZED:
+        return {}
+    if not ASAN_RUNTIME:
+        raise Skip("EL_ASAN_RUNTIME does not name the sanitizer's runtime")
+    options = os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"
+    return {"LD_PRELOAD": ASAN_RUNTIME, "ASAN_OPTIONS": options}
+
+
 def stat_fields(pid):
     """Fields of /proc/PID/stat from the third on (state, ppid, pgrp, session, ...), or None."""
     try:

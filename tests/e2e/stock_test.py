@@ -5,7 +5,7 @@ import re
 import shutil
 from pathlib import Path
 
-from harness import ASAN_RUNTIME, BUILD, MODULE_DIR, SANITIZED, SCRIPTS, Skip, case, main, need
+from harness import BUILD, MODULE_DIR, SCRIPTS, Skip, case, main, need, sanitized_host
 
 import peer
 
@@ -13,17 +13,7 @@ import peer
 def lua(t, *args, path=MODULE_DIR, **more):
     """Runs lua5.4 where it finds echolot.so in `path`, and nothing else of ours."""
     env = {"LUA_CPATH": f"{path}/?.so"} if path else {}
-    return t.run(need("lua5.4"), *args, env=env | sanitized(), **more)
-
-
-def sanitized():
-    """The sanitizer's runtime has to come first; lua5.4's own leaks are none of ours."""
-    if not SANITIZED:
-        return {}
-    if not ASAN_RUNTIME:
-        raise Skip("EL_ASAN_RUNTIME does not name the sanitizer's runtime")
-    options = os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"
-    return {"LD_PRELOAD": ASAN_RUNTIME, "ASAN_OPTIONS": options}
+    return t.run(need("lua5.4"), *args, env=env | sanitized_host(), **more)
 
 
 @case("every call: outside a coroutine, in coroutine.wrap, in echolot.run, in spawned tasks")

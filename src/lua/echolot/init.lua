@@ -56,15 +56,14 @@ core.set_comparer(function(template, value)
     return require("echolot.template").compare(template, value)
 end)
 
-local function unavailable(name)
-    return function()
-        error(core.error.new {
-            kind = "usage", op = name, message = "is not available in this version",
-        }, 2)
-    end
+-- Loaded by the first program that a script starts.
+function M.process(given)
+    return require("echolot.process").start(given)
 end
 
-M.process = unavailable "process"
+function core.conn_methods.wait_port(process, address)
+    return require("echolot.process").wait_port(process, address)
+end
 
 -- Loaded when a script first asks for them.
 local LAZY = { servers = "echolot.servers", gen = "echolot.gen" }

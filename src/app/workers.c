@@ -1,4 +1,4 @@
-#include "app/process.h"
+#include "app/workers.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,13 +9,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "app/session.h"
 #include "base/err.h"
 #include "bind/conn.h"
 #include "bind/ctx.h"
 #include "bind/fault.h"
 #include "net/sock.h"
 
-#define PROCESS_NAME "echolot.process"
+#define WORKER_NAME "echolot.worker"
 
 /* A line of the channel holds a test's report with its transcripts. */
 #define CHANNEL_BUFFER ((size_t)256 << 20)
@@ -23,13 +24,13 @@
 /* The handle outlives the userdata by the turn of the loop that closing takes. */
 struct handle {
     uv_process_t process;
-    struct lprocess *owner;
+    struct lworker *owner;
 };
 
-struct lprocess {
+struct lworker {
     struct el_ctx *ctx;
     struct handle *handle;
-    pid_t group;
+    pid_t session;
     bool exited;
     int64_t code;
     int signal;
@@ -44,7 +45,7 @@ static void on_closed(uv_handle_t *handle)
 static void on_exited(uv_process_t *process, int64_t code, int signal_number)
 {
     struct handle *h = process->data;
-    struct lprocess *p = h->owner;
+    struct lworker *p = h->owner;
     uv_close((uv_handle_t *)process, on_closed);
     if (p == NULL)
         return;
@@ -57,7 +58,7 @@ static void on_exited(uv_process_t *process, int64_t code, int signal_number)
     p->waiter = NULL;
 }
 
-static int spawn(struct lprocess *p, int channel, int output)
+static int spawn(struct lworker *p, int channel, int output)
 {
     char name[] = "echolot", mode[] = "--worker";
     char *args[] = {name, mode, NULL};
@@ -88,7 +89,7 @@ static int spawn(struct lprocess *p, int channel, int output)
     }
     h->owner = p;
     p->handle = h;
-    p->group = h->process.pid;
+    p->session = h->process.pid;
     return 0;
 }
 
@@ -120,10 +121,10 @@ static int start_worker(lua_State *L)
 {
     struct el_ctx *ctx = el_ctx_of(L);
     int channel = -1, output = -1;
-    struct lprocess *p = lua_newuserdatauv(L, sizeof(*p), 0);
+    struct lworker *p = lua_newuserdatauv(L, sizeof(*p), 0);
     memset(p, 0, sizeof(*p));
     p->ctx = ctx;
-    luaL_setmetatable(L, PROCESS_NAME);
+    luaL_setmetatable(L, WORKER_NAME);
     int err = push_pair(L, ctx, "channel", &channel);
     if (err == 0)
         err = push_pair(L, ctx, "output", &output);
@@ -138,28 +139,27 @@ static int start_worker(lua_State *L)
     return 3;
 }
 
-static struct lprocess *check_process(lua_State *L)
+static struct lworker *check_worker(lua_State *L)
 {
-    return luaL_checkudata(L, 1, PROCESS_NAME);
+    return luaL_checkudata(L, 1, WORKER_NAME);
 }
 
-/* The worker and what its scripts have started and left. Its number stays taken as long as the
- * group has a member, so that nobody else is meant. */
-static void kill_group(struct lprocess *p)
+/* The worker and what its scripts have started and left. */
+static void kill_session(struct lworker *p)
 {
-    if (p->group > 0)
-        (void)kill(-p->group, SIGKILL);
+    if (p->session > 0)
+        el_session_kill(p->session);
     if (p->exited)
-        p->group = 0;
+        p->session = 0;
 }
 
-static int process_kill(lua_State *L)
+static int worker_kill(lua_State *L)
 {
-    kill_group(check_process(L));
+    kill_session(check_worker(L));
     return 0;
 }
 
-static int push_status(lua_State *L, const struct lprocess *p)
+static int push_status(lua_State *L, const struct lworker *p)
 {
     lua_pushinteger(L, (lua_Integer)p->code);
     if (p->signal != 0)
@@ -180,14 +180,14 @@ static int wait_rest(lua_State *L, int status, lua_KContext ctx)
 
 static void withdraw_wait(struct el_wait *w)
 {
-    struct lprocess *p = w->source;
+    struct lworker *p = w->source;
     p->waiter = NULL;
 }
 
 /* process:wait() -> exit code, name of the signal that ended it or nil */
-static int process_wait(lua_State *L)
+static int worker_wait(lua_State *L)
 {
-    struct lprocess *p = check_process(L);
+    struct lworker *p = check_worker(L);
     lua_settop(L, 1);
     if (p->exited)
         return push_status(L, p);
@@ -198,10 +198,10 @@ static int process_wait(lua_State *L)
     return el_sched_yield(L, w, wait_rest);
 }
 
-static int process_gc(lua_State *L)
+static int worker_gc(lua_State *L)
 {
-    struct lprocess *p = check_process(L);
-    kill_group(p);
+    struct lworker *p = check_worker(L);
+    kill_session(p);
     if (p->waiter != NULL) {
         p->waiter->withdraw = NULL;
         el_sched_wake(p->waiter, EL_ECANCELLED);
@@ -214,15 +214,15 @@ static int process_gc(lua_State *L)
 }
 
 static const luaL_Reg methods[] = {
-    {"kill", process_kill},
-    {"wait", process_wait},
+    {"kill", worker_kill},
+    {"wait", worker_wait},
     {NULL, NULL},
 };
 
-void el_process_register(lua_State *L)
+void el_workers_register(lua_State *L)
 {
-    if (luaL_newmetatable(L, PROCESS_NAME)) {
-        lua_pushcfunction(L, process_gc);
+    if (luaL_newmetatable(L, WORKER_NAME)) {
+        lua_pushcfunction(L, worker_gc);
         lua_setfield(L, -2, "__gc");
         luaL_newlib(L, methods);
         lua_setfield(L, -2, "__index");

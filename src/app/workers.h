@@ -1,7 +1,7 @@
-/* process.h - worker processes for the supervisor's Lua: started, listened to, killed.
+/* workers.h - worker processes for the supervisor's Lua: started, listened to, killed.
  * A process is userdata; its __gc kills. One thread: the loop's. */
-#ifndef EL_APP_PROCESS_H
-#define EL_APP_PROCESS_H
+#ifndef EL_APP_WORKERS_H
+#define EL_APP_WORKERS_H
 
 #include <lua.h>
 
@@ -10,6 +10,6 @@
 
 /* [-0, +0, memory] Adds `start_worker` to the table on top, which has the context as its
  * closures' upvalue. */
-void el_process_register(lua_State *L);
+void el_workers_register(lua_State *L);
 
 #endif
