@@ -39,24 +39,21 @@ struct el_lconn *el_conn_check(lua_State *L, const char *op)
 
 /* --- failures ----------------------------------------------------------------------------- */
 
-static const struct sockaddr *peer_of(const struct el_lconn *lc)
-{
-    return lc->unix_ends != NULL ? (struct sockaddr *)&lc->unix_ends[0]
-                                 : (struct sockaddr *)&lc->peer;
-}
+enum end { PEER, LOCAL };
 
-static const struct sockaddr *local_of(const struct el_lconn *lc)
+static const struct sockaddr *end_of(const struct el_lconn *lc, enum end end)
 {
-    return lc->unix_ends != NULL ? (struct sockaddr *)&lc->unix_ends[1]
-                                 : (struct sockaddr *)&lc->local;
+    if (lc->unix_ends != NULL)
+        return (struct sockaddr *)&lc->unix_ends[end];
+    return (struct sockaddr *)(end == PEER ? &lc->peer : &lc->local);
 }
 
 /* A Unix client has no name, as a rule: the socket that it came to has. */
 static void name_of_accepted(const struct el_lconn *lc, char *out, size_t cap)
 {
-    const struct sockaddr *sa = peer_of(lc);
+    const struct sockaddr *sa = end_of(lc, PEER);
     if (sa->sa_family == AF_UNIX && el_address_of_socket(sa, out, cap) == 0)
-        sa = local_of(lc);
+        sa = end_of(lc, LOCAL);
     if (sa->sa_family != 0)
         el_address_text_of_socket(EL_TCP, sa, out, cap);
     else
@@ -525,12 +522,13 @@ static int push_address(lua_State *L, const struct sockaddr *sa)
 
 static int push_peer(lua_State *L, struct el_lconn *lc)
 {
-    return lc->process != NULL ? el_process_push_peer(L) : push_address(L, peer_of(lc));
+    return lc->process != NULL ? el_process_push_peer(L)
+                               : push_address(L, end_of(lc, PEER));
 }
 
 static int push_local_address(lua_State *L, struct el_lconn *lc)
 {
-    return push_address(L, local_of(lc));
+    return push_address(L, end_of(lc, LOCAL));
 }
 
 static const struct el_conn_field fields[] = {
