@@ -39,16 +39,38 @@ struct el_lconn *el_conn_check(lua_State *L, const char *op)
 
 /* --- failures ----------------------------------------------------------------------------- */
 
+static const struct sockaddr *peer_of(const struct el_lconn *lc)
+{
+    return lc->unix_ends != NULL ? (struct sockaddr *)&lc->unix_ends[0]
+                                 : (struct sockaddr *)&lc->peer;
+}
+
+static const struct sockaddr *local_of(const struct el_lconn *lc)
+{
+    return lc->unix_ends != NULL ? (struct sockaddr *)&lc->unix_ends[1]
+                                 : (struct sockaddr *)&lc->local;
+}
+
+/* A Unix client has no name, as a rule: the socket that it came to has. */
+static void name_of_accepted(const struct el_lconn *lc, char *out, size_t cap)
+{
+    const struct sockaddr *sa = peer_of(lc);
+    if (sa->sa_family == AF_UNIX && el_address_of_socket(sa, out, cap) == 0)
+        sa = local_of(lc);
+    if (sa->sa_family != 0)
+        el_address_text_of_socket(EL_TCP, sa, out, cap);
+    else
+        (void)snprintf(out, cap, "tcp://?");
+}
+
 const char *el_conn_push_address(lua_State *L, struct el_lconn *lc)
 {
     char text[EL_ADDRESS_TEXT_MAX];
     if (lua_getiuservalue(L, 1, EL_CONN_UV_ADDRESS) == LUA_TSTRING)
         return lua_tostring(L, -1);
     lua_pop(L, 1);
-    if (lc->peer.sin6_family == 0)
-        return lua_pushliteral(L, "tcp://?");
-    el_address_of_socket((struct sockaddr *)&lc->peer, text, sizeof(text));
-    return lua_pushfstring(L, "tcp://%s", text);
+    name_of_accepted(lc, text, sizeof(text));
+    return lua_pushstring(L, text);
 }
 
 /* [-0, +1] Pushes a message of its own, or nil for the code's text. */
@@ -124,21 +146,28 @@ struct el_lconn *el_conn_create(lua_State *L, struct el_ctx *ctx)
     return lc;
 }
 
-static void copy_socket_address(struct sockaddr_in6 *to,
-                                const struct sockaddr_storage *sa)
+static void note_ends(struct el_lconn *lc, struct el_stream *stream)
 {
-    memcpy(to, sa, sizeof(*to)); /* the longer of the two families */
+    struct sockaddr_storage peer = {0}, local = {0};
+    (void)stream->ops->local_address(stream, &local);
+    (void)stream->ops->peer_address(stream, &peer);
+    if (local.ss_family == AF_UNIX)
+        lc->unix_ends = malloc(2 * sizeof(*lc->unix_ends));
+    if (lc->unix_ends != NULL) {
+        memcpy(&lc->unix_ends[0], &peer, sizeof(*lc->unix_ends));
+        memcpy(&lc->unix_ends[1], &local, sizeof(*lc->unix_ends));
+    } else if (local.ss_family != AF_UNIX) {
+        memcpy(&lc->local, &local,
+               sizeof(lc->local)); /* the longer of the two families */
+        memcpy(&lc->peer, &peer, sizeof(lc->peer));
+    }
 }
 
 int el_conn_attach(struct el_lconn *lc, struct el_stream *stream, const char *name,
                    const char *address)
 {
-    struct sockaddr_storage sa;
-    char text[EL_ADDRESS_TEXT_MAX] = "tcp://";
-    if (stream->ops->local_address(stream, &sa) == 0)
-        copy_socket_address(&lc->local, &sa);
-    if (stream->ops->peer_address(stream, &sa) == 0)
-        copy_socket_address(&lc->peer, &sa);
+    char text[EL_ADDRESS_TEXT_MAX];
+    note_ends(lc, stream);
     struct el_scope *scope = el_sched_scope(&lc->ctx->sched);
     struct el_transcript *t = el_transcript_new(
         name, scope->recording ? EL_TRANSCRIPT_BYTES : EL_TRANSCRIPT_BYTES_FEW);
@@ -147,9 +176,8 @@ int el_conn_attach(struct el_lconn *lc, struct el_stream *stream, const char *na
         return -ENOMEM;
     }
     if (scope->recording) {
-        if (address == NULL && lc->peer.sin6_family != 0)
-            el_address_of_socket((struct sockaddr *)&lc->peer, text + 6,
-                                 sizeof(text) - 6);
+        if (address == NULL)
+            name_of_accepted(lc, text, sizeof(text));
         el_transcript_set_address(t, address != NULL ? address : text);
     }
     int err = el_conn_new(&lc->ctx->loop, stream, lc->max_buffer, t, &lc->conn);
@@ -174,6 +202,8 @@ static int conn_gc(lua_State *L)
     lc->process = NULL;
     free(lc->detail);
     lc->detail = NULL;
+    free(lc->unix_ends);
+    lc->unix_ends = NULL;
     el_expect_free(lc->expectation);
     lc->expectation = NULL;
     return 0;
@@ -484,10 +514,10 @@ static int conn_starttls(lua_State *L)
     el_fault_usage(L, "starttls", "TLS is not available in this version");
 }
 
-static int push_address(lua_State *L, const struct sockaddr_in6 *sa)
+static int push_address(lua_State *L, const struct sockaddr *sa)
 {
-    if (sa->sin6_family != 0)
-        el_address_push_socket(L, (const struct sockaddr *)sa);
+    if (sa->sa_family != 0)
+        el_address_push_socket(L, EL_TCP, sa);
     else
         lua_pushnil(L);
     return 1;
@@ -495,12 +525,12 @@ static int push_address(lua_State *L, const struct sockaddr_in6 *sa)
 
 static int push_peer(lua_State *L, struct el_lconn *lc)
 {
-    return lc->process != NULL ? el_process_push_peer(L) : push_address(L, &lc->peer);
+    return lc->process != NULL ? el_process_push_peer(L) : push_address(L, peer_of(lc));
 }
 
 static int push_local_address(lua_State *L, struct el_lconn *lc)
 {
-    return push_address(L, &lc->local);
+    return push_address(L, local_of(lc));
 }
 
 static const struct el_conn_field fields[] = {
