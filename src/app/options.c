@@ -53,7 +53,7 @@ static const struct el_option run_options[] = {
 };
 
 static const struct el_option serve_options[] = {
-    {"listen", 0, EL_OPT_TEXT, "ADDRESS", "where to listen (tcp://127.0.0.1:0)"},
+    {"listen", 0, EL_OPT_TEXT, "ADDRESS", "where to listen (127.0.0.1:0)"},
     {"set", 0, EL_OPT_LIST, "KEY=VALUE", "set an option of the server; repeatable"},
     {"list", 0, EL_OPT_FLAG, NULL, "list the servers and their options"},
     HELP,

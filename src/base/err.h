@@ -32,6 +32,7 @@
     X(ENETDOWN, "unreachable", "the network is down")                                    \
     X(EADDRNOTAVAIL, "unreachable", "the address is not available here")                 \
     X(EAFNOSUPPORT, "unreachable", "this kind of address is not supported here")         \
+    X(EPROTOTYPE, "refused", "the socket there is of another kind")                      \
     X(EACCES, "denied", "permission denied")                                             \
     X(EPERM, "denied", "not permitted")                                                  \
     X(EADDRINUSE, "denied", "the address is already in use")                             \
@@ -39,6 +40,7 @@
     X(EMFILE, "limit", "too many open files in this process (see ulimit -n)")            \
     X(ENFILE, "limit", "too many open files in the system")                              \
     X(ENOBUFS, "limit", "no buffer space")                                               \
+    X(EMSGSIZE, "limit", "the datagram is longer than the network takes")                \
     X(ENOMEM, "limit", "out of memory")                                                  \
     X(ENOENT, "usage", "no such file or directory")                                      \
     X(E2BIG, "limit", "the command line is too long")                                    \

@@ -39,12 +39,20 @@ void el_address_push(lua_State *L, const struct el_address *a)
     luaL_setmetatable(L, ADDRESS_NAME);
 }
 
-void el_address_push_socket(lua_State *L, const struct sockaddr *sa)
+void el_address_push_socket(lua_State *L, enum el_scheme scheme,
+                            const struct sockaddr *sa)
 {
-    char host[INET6_ADDRSTRLEN];
-    int port = el_address_socket_parts(sa, host, sizeof(host));
-    struct el_address a = {
-        .scheme = EL_TCP, .host = host, .host_len = strlen(host), .port = port};
+    char text[EL_ADDRESS_TEXT_MAX];
+    struct el_address a = {.scheme = scheme};
+    if (sa->sa_family == AF_UNIX) {
+        a.scheme = EL_UNIX;
+        a.path_len = el_address_of_socket(sa, text, sizeof(text));
+        a.path = text;
+    } else {
+        a.port = el_address_socket_parts(sa, text, sizeof(text));
+        a.host_len = strlen(text);
+        a.host = text;
+    }
     el_address_push(L, &a);
 }
 

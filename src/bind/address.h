@@ -17,8 +17,10 @@ void el_address_check(lua_State *L, int arg, const char *op, bool listening,
 /* [-0, +1, memory] Pushes an address object. */
 void el_address_push(lua_State *L, const struct el_address *a);
 
-/* [-0, +1, memory] Pushes an address object, of a socket address. */
-void el_address_push_socket(lua_State *L, const struct sockaddr *sa);
+/* [-0, +1, memory] Pushes an address object, of a socket address; `scheme` is that of one that
+ * has a port. */
+void el_address_push_socket(lua_State *L, enum el_scheme scheme,
+                            const struct sockaddr *sa);
 
 /* [-0, +0, memory] Adds `address` to the table on top. */
 void el_address_register(lua_State *L);

@@ -40,16 +40,35 @@ struct el_lconn *el_conn_check(lua_State *L, const char *op)
 
 /* --- failures ----------------------------------------------------------------------------- */
 
+enum end { PEER, LOCAL };
+
+static const struct sockaddr *end_of(const struct el_lconn *lc, enum end end)
+{
+    if (lc->unix_ends != NULL)
+        return (struct sockaddr *)&lc->unix_ends[end];
+    return (struct sockaddr *)(end == PEER ? &lc->peer : &lc->local);
+}
+
+/* A Unix client has no name, as a rule: the socket that it came to has. */
+static void name_of_accepted(const struct el_lconn *lc, bool tls, char *out, size_t cap)
+{
+    const struct sockaddr *sa = end_of(lc, PEER);
+    if (sa->sa_family == AF_UNIX && el_address_of_socket(sa, out, cap) == 0)
+        sa = end_of(lc, LOCAL);
+    if (sa->sa_family != 0)
+        el_address_text_of_socket(tls ? EL_TLS : EL_TCP, sa, out, cap);
+    else
+        (void)snprintf(out, cap, "tcp://?");
+}
+
 const char *el_conn_push_address(lua_State *L, struct el_lconn *lc)
 {
     char text[EL_ADDRESS_TEXT_MAX];
     if (lua_getiuservalue(L, 1, EL_CONN_UV_ADDRESS) == LUA_TSTRING)
         return lua_tostring(L, -1);
     lua_pop(L, 1);
-    if (lc->peer.sin6_family == 0)
-        return lua_pushliteral(L, "tcp://?");
-    el_address_of_socket((struct sockaddr *)&lc->peer, text, sizeof(text));
-    return lua_pushfstring(L, "%s://%s", lc->session != NULL ? "tls" : "tcp", text);
+    name_of_accepted(lc, lc->session != NULL, text, sizeof(text));
+    return lua_pushstring(L, text);
 }
 
 /* [-0, +1] Pushes a message of its own, or nil for the code's text. */
@@ -128,21 +147,28 @@ struct el_lconn *el_conn_create(lua_State *L, struct el_ctx *ctx)
     return lc;
 }
 
-static void copy_socket_address(struct sockaddr_in6 *to,
-                                const struct sockaddr_storage *sa)
+static void note_ends(struct el_lconn *lc, struct el_stream *stream)
 {
-    memcpy(to, sa, sizeof(*to)); /* the longer of the two families */
+    struct sockaddr_storage peer = {0}, local = {0};
+    (void)stream->ops->local_address(stream, &local);
+    (void)stream->ops->peer_address(stream, &peer);
+    if (local.ss_family == AF_UNIX)
+        lc->unix_ends = malloc(2 * sizeof(*lc->unix_ends));
+    if (lc->unix_ends != NULL) {
+        memcpy(&lc->unix_ends[0], &peer, sizeof(*lc->unix_ends));
+        memcpy(&lc->unix_ends[1], &local, sizeof(*lc->unix_ends));
+    } else if (local.ss_family != AF_UNIX) {
+        memcpy(&lc->local, &local,
+               sizeof(lc->local)); /* the longer of the two families */
+        memcpy(&lc->peer, &peer, sizeof(lc->peer));
+    }
 }
 
 int el_conn_attach(struct el_lconn *lc, struct el_stream *stream, const char *name,
                    const char *address)
 {
-    struct sockaddr_storage sa;
-    char text[EL_ADDRESS_TEXT_MAX] = "tcp://";
-    if (stream->ops->local_address(stream, &sa) == 0)
-        copy_socket_address(&lc->local, &sa);
-    if (stream->ops->peer_address(stream, &sa) == 0)
-        copy_socket_address(&lc->peer, &sa);
+    char text[EL_ADDRESS_TEXT_MAX];
+    note_ends(lc, stream);
     struct el_scope *scope = el_sched_scope(&lc->ctx->sched);
     struct el_transcript *t = el_transcript_new(
         name, scope->recording ? EL_TRANSCRIPT_BYTES : EL_TRANSCRIPT_BYTES_FEW);
@@ -151,11 +177,8 @@ int el_conn_attach(struct el_lconn *lc, struct el_stream *stream, const char *na
         return -ENOMEM;
     }
     if (scope->recording) {
-        if (address == NULL && lc->peer.sin6_family != 0)
-            el_address_of_socket((struct sockaddr *)&lc->peer, text + 6,
-                                 sizeof(text) - 6);
-        if (el_tls_of(stream) != NULL)
-            memcpy(text, "tls", 3);
+        if (address == NULL)
+            name_of_accepted(lc, el_tls_of(stream) != NULL, text, sizeof(text));
         el_transcript_set_address(t, address != NULL ? address : text);
     }
     int err = el_conn_new(&lc->ctx->loop, stream, lc->max_buffer, t, &lc->conn);
@@ -183,6 +206,8 @@ static int conn_gc(lua_State *L)
     free(lc->detail);
     lc->detail = NULL;
     el_tls_fini(lc);
+    free(lc->unix_ends);
+    lc->unix_ends = NULL;
     el_expect_free(lc->expectation);
     lc->expectation = NULL;
     return 0;
@@ -477,21 +502,10 @@ static int conn_timeout(lua_State *L)
     return 1;
 }
 
-/* conn:unread() -> the received bytes that were not consumed */
-static int conn_unread(lua_State *L)
+static int push_address(lua_State *L, const struct sockaddr *sa)
 {
-    struct el_lconn *lc = el_conn_check(L, "unread");
-    if (lc->conn != NULL && lc->conn->rx.len > 0)
-        lua_pushlstring(L, el_buf_data(&lc->conn->rx), lc->conn->rx.len);
-    else
-        lua_pushliteral(L, "");
-    return 1;
-}
-
-static int push_address(lua_State *L, const struct sockaddr_in6 *sa)
-{
-    if (sa->sin6_family != 0)
-        el_address_push_socket(L, (const struct sockaddr *)sa);
+    if (sa->sa_family != 0)
+        el_address_push_socket(L, EL_TCP, sa);
     else
         lua_pushnil(L);
     return 1;
@@ -499,24 +513,19 @@ static int push_address(lua_State *L, const struct sockaddr_in6 *sa)
 
 static int push_peer(lua_State *L, struct el_lconn *lc)
 {
-    return lc->process != NULL ? el_process_push_peer(L) : push_address(L, &lc->peer);
+    return lc->process != NULL ? el_process_push_peer(L)
+                               : push_address(L, end_of(lc, PEER));
 }
 
 static int push_local_address(lua_State *L, struct el_lconn *lc)
 {
-    return push_address(L, &lc->local);
-}
-
-static int push_tls(lua_State *L, struct el_lconn *lc)
-{
-    el_tls_push(L, lc);
-    return 1;
+    return push_address(L, end_of(lc, LOCAL));
 }
 
 static const struct el_conn_field fields[] = {
     {"peer", push_peer},
     {"local_address", push_local_address},
-    {"tls", push_tls},
+    {"tls", el_tls_push},
     {NULL, NULL},
 };
 
@@ -550,9 +559,10 @@ static int conn_tostring(lua_State *L)
 }
 
 static const luaL_Reg methods[] = {
-    {"send", el_conn_send},  {"recv", conn_recv},           {"close", conn_close},
-    {"reset", conn_reset},   {"shutdown", conn_shutdown},   {"timeout", conn_timeout},
-    {"unread", conn_unread}, {"starttls", el_tls_starttls}, {NULL, NULL},
+    {"send", el_conn_send},        {"recv", conn_recv},
+    {"close", conn_close},         {"reset", conn_reset},
+    {"shutdown", conn_shutdown},   {"timeout", conn_timeout},
+    {"starttls", el_tls_starttls}, {NULL, NULL},
 };
 
 static const luaL_Reg metamethods[] = {

@@ -6,6 +6,7 @@
 #include <lauxlib.h>
 #include <lua.h>
 #include <netinet/in.h>
+#include <sys/un.h>
 
 #include "bind/ctx.h"
 #include "bind/scope.h"
@@ -45,6 +46,7 @@ struct el_lconn {
     double timeout_s;
     size_t max_buffer;
     struct sockaddr_in6 peer, local; /* either family; zero where unknown */
+    struct sockaddr_un *unix_ends;   /* in their place for a Unix socket: peer, local */
 };
 
 /* [-0, +0, raises] The connection at index 1, else a `usage` error of `op`. */

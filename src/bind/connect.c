@@ -1,4 +1,5 @@
 /* echolot.connect: options, the dial, and what its failure says. */
+#include <errno.h>
 #include <lauxlib.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 #include "bind/fault.h"
 #include "bind/launch.h"
 #include "bind/tls.h"
+#include "bind/udp.h"
 
 static const char *const option_names[] = {
     "timeout", "tls", "bind", "nodelay", "family", "max_buffer", "name", NULL,
@@ -130,6 +132,10 @@ static int connect_failed(lua_State *L, struct el_lconn *lc, int err)
     struct el_fault f = {.code = err, .op = "connect"};
     luaL_checkstack(L, 8, NULL);
     f.address = lua_tostring(L, 2);
+    /* To connect to what is not there is to be refused; for other calls a missing file is the
+     * script's own mistake. */
+    if (err == -ENOENT || err == -ENOTDIR)
+        f.kind = el_err_kind(-ECONNREFUSED);
     const char *text = el_conn_push_message(L, lc, "connect", err);
     if (text == NULL)
         text = el_err_text(err);
@@ -178,9 +184,10 @@ int el_conn_connect(lua_State *L)
             el_fault_usage(L, "connect", "with a program TLS begins by starttls");
         return el_launch_connect(L, &address, next);
     }
-    if (address.scheme != EL_TCP && address.scheme != EL_TLS)
-        el_fault_usage(L, "connect", "%s addresses are not available in this version",
-                       el_address_scheme_name(address.scheme));
+    if (address.scheme == EL_UDP) {
+        lua_settop(L, 3);
+        return el_udp_connect(L);
+    }
     struct el_lconn *lc = el_conn_create(L, ctx);
     lua_pushvalue(L, 4);
     lua_setiuservalue(L, 5, EL_CONN_UV_ADDRESS);
@@ -194,6 +201,8 @@ int el_conn_connect(lua_State *L)
         el_tls_prepare(L, lc, lua_gettop(L), "connect", lua_tostring(L, -2), false);
         lua_pop(L, 2);
     }
+    if (address.scheme == EL_UNIX && dial.bind != NULL)
+        el_fault_usage(L, "connect", "option 'bind' has no meaning for a Unix socket");
     el_args_option(L, next, "name");
     /* The view in `address` stays valid: its text stays at index 1 until the dial has begun,
      * which copies it. */

@@ -18,6 +18,7 @@
 #include "bind/process.h"
 #include "bind/task.h"
 #include "bind/text.h"
+#include "bind/udp.h"
 #include "net/dns.h"
 
 #define CTX_NAME "echolot.ctx"
@@ -135,6 +136,7 @@ int luaopen_echolot_core(lua_State *L)
     el_address_register(L);
     el_conn_register(L, ctx);
     el_listener_register(L, ctx);
+    el_udp_register(L, ctx);
     el_matcher_register(L);
     el_process_register(L, ctx);
     el_json_register(L);

@@ -35,7 +35,7 @@ void el_fault_push(lua_State *L, const struct el_fault *f)
 {
     luaL_checkstack(L, 4, NULL);
     lua_createtable(L, 0, 7);
-    set_text(L, "kind", el_err_kind(f->code));
+    set_text(L, "kind", f->kind != NULL ? f->kind : el_err_kind(f->code));
     set_text(L, "op", f->op);
     set_text(L, "address", f->address);
     set_text(L, "message", f->message != NULL ? f->message : el_err_text(f->code));

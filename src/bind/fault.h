@@ -10,6 +10,7 @@
 
 struct el_fault {
     int code;            /* EL_E* or a negative errno */
+    const char *kind;    /* NULL: the code's own */
     const char *op;      /* what was called: "recv" */
     const char *address; /* with whom, or NULL */
     const char *message; /* NULL: the code's own text */

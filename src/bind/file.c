@@ -170,9 +170,18 @@ static int conn_lines(lua_State *L)
     return 1;
 }
 
+/* conn:unread() -> the received bytes that were not consumed */
+static int conn_unread(lua_State *L)
+{
+    struct el_lconn *lc = el_conn_check(L, "unread");
+    if (lc->conn != NULL && lc->conn->rx.len > 0)
+        lua_pushlstring(L, el_buf_data(&lc->conn->rx), lc->conn->rx.len);
+    else
+        lua_pushliteral(L, "");
+    return 1;
+}
+
 const luaL_Reg el_conn_file_methods[] = {
-    {"read", conn_read},
-    {"lines", conn_lines},
-    {"write", el_conn_send},
-    {NULL, NULL},
+    {"unread", conn_unread}, {"read", conn_read}, {"lines", conn_lines},
+    {"write", el_conn_send}, {NULL, NULL},
 };

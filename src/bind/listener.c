@@ -155,7 +155,9 @@ static int listener_listen(lua_State *L)
     int next;
     lua_settop(L, 3);
     el_address_check(L, 1, "listen", true, &address, &next);
-    if (address.scheme != EL_TCP && address.scheme != EL_TLS)
+    if (address.scheme == EL_UDP)
+        el_fault_usage(L, "listen", "datagrams have no connections: see udp_listen");
+    if (address.scheme == EL_EXEC)
         el_fault_usage(L, "listen", "%s addresses are not available in this version",
                        el_address_scheme_name(address.scheme));
     struct llistener *ll = lua_newuserdatauv(L, sizeof(*ll), 1);
@@ -173,6 +175,11 @@ static int listener_listen(lua_State *L)
         el_args_option(L, next, "tls");
         ll->context = el_tls_context_of(L, ctx, lua_gettop(L), "listen", true);
         lua_pop(L, 1);
+    }
+    if (address.scheme == EL_UNIX) {
+        el_address_to_unix(&address, &ll->address);
+        lua_replace(L, 1);
+        return listen_now(L, ll);
     }
     memcpy(host, address.host, address.host_len);
     host[address.host_len] = '\0';
@@ -313,11 +320,10 @@ static int listener_index(lua_State *L)
     const char *key = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "";
     char host[INET6_ADDRSTRLEN];
     if (strcmp(key, "address") == 0) {
-        el_address_push_socket(L, (struct sockaddr *)&ll->address);
-        if (ll->is_tls) {
-            lua_pushliteral(L, "tls");
-            lua_setfield(L, -2, "scheme");
-        }
+        el_address_push_socket(L, ll->is_tls ? EL_TLS : EL_TCP,
+                               (struct sockaddr *)&ll->address);
+    } else if (strcmp(key, "port") == 0 && ll->address.ss_family == AF_UNIX) {
+        lua_pushnil(L);
     } else if (strcmp(key, "port") == 0) {
         lua_pushinteger(L, el_address_socket_parts((struct sockaddr *)&ll->address, host,
                                                    sizeof(host)));
@@ -340,9 +346,9 @@ static int listener_tostring(lua_State *L)
 {
     struct llistener *ll = check_listener(L, "tostring");
     char text[EL_ADDRESS_TEXT_MAX];
-    el_address_of_socket((struct sockaddr *)&ll->address, text, sizeof(text));
-    lua_pushfstring(L, "listener (%s://%s%s)", ll->is_tls ? "tls" : "tcp", text,
-                    ll->open ? "" : ", closed");
+    el_address_text_of_socket(ll->is_tls ? EL_TLS : EL_TCP,
+                              (struct sockaddr *)&ll->address, text, sizeof(text));
+    lua_pushfstring(L, "listener (%s%s)", text, ll->open ? "" : ", closed");
     return 1;
 }
 

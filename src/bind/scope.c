@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "net/address.h"
 #include "bind/fault.h"
 #include "bind/scope.h"
 #include "bind/task.h"
@@ -245,7 +246,8 @@ static int scope_join(lua_State *L)
 static void set_data(lua_State *L, const struct el_transcript_event *e)
 {
     luaL_Buffer b;
-    if (e->head_len + e->tail_len == 0)
+    bool is_empty = e->head_len + e->tail_len == 0;
+    if (is_empty && !(e->datagram && (e->dir == EL_DIR_SEND || e->dir == EL_DIR_RECV)))
         return;
     luaL_buffinit(L, &b);
     luaL_addlstring(&b, e->head, e->head_len);
@@ -272,6 +274,19 @@ struct reader {
     int id;
 };
 
+static void set_datagram(lua_State *L, const struct el_transcript_event *e)
+{
+    char text[EL_ADDRESS_TEXT_MAX];
+    lua_pushboolean(L, true);
+    lua_setfield(L, -2, "datagram");
+    if (e->with.ss_family == 0)
+        return;
+    el_address_text_of_socket(EL_UDP, (const struct sockaddr *)&e->with, text,
+                              sizeof(text));
+    lua_pushstring(L, text);
+    lua_setfield(L, -2, "with");
+}
+
 static void push_event(const struct el_transcript_event *e, void *arg)
 {
     static const char *const names[] = {
@@ -296,6 +311,8 @@ static void push_event(const struct el_transcript_event *e, void *arg)
     lua_setfield(L, -2, "peer");
     lua_pushstring(L, r->address);
     lua_setfield(L, -2, "address");
+    if (e->datagram)
+        set_datagram(L, e);
     set_data(L, e);
     lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
 }

@@ -146,8 +146,6 @@ bool el_tls_wanted(lua_State *L, int arg, const char *op, enum el_scheme scheme)
     lua_pop(L, 1);
     if (type == LUA_TBOOLEAN && !given && scheme == EL_TLS)
         el_fault_usage(L, op, "a tls:// address is not one for tls = false");
-    if (given && scheme == EL_UDP)
-        el_fault_usage(L, op, "TLS over udp is not available in this version");
     return given || scheme == EL_TLS;
 }
 
@@ -248,12 +246,12 @@ static void push_certificate(lua_State *L, const struct el_tls_certificate *c)
     lua_setfield(L, -2, "names");
 }
 
-void el_tls_push(lua_State *L, struct el_lconn *lc)
+int el_tls_push(lua_State *L, struct el_lconn *lc)
 {
     struct el_tls_session *s = lc->session;
     luaL_checkstack(L, 6, NULL);
     if (lua_getiuservalue(L, 1, EL_CONN_UV_TLS) != LUA_TNIL || s == NULL)
-        return;
+        return 1;
     lua_pop(L, 1);
     lua_createtable(L, 0, 4);
     lua_pushstring(L, s->version);
@@ -271,6 +269,7 @@ void el_tls_push(lua_State *L, struct el_lconn *lc)
     }
     lua_pushvalue(L, -1);
     lua_setiuservalue(L, 1, EL_CONN_UV_TLS);
+    return 1;
 }
 
 const char *el_tls_push_why(lua_State *L, struct el_stream *stream)

@@ -27,8 +27,8 @@ void el_tls_prepare(lua_State *L, struct el_lconn *lc, int index, const char *op
  * no TLS. 0 or -ENOMEM. */
 int el_tls_note(struct el_lconn *lc) __attribute__((warn_unused_result));
 
-/* [-0, +1, memory] Pushes conn.tls of the connection at index 1. */
-void el_tls_push(lua_State *L, struct el_lconn *lc);
+/* [-0, +1, memory] Pushes conn.tls of the connection at index 1. Returns 1. */
+int el_tls_push(lua_State *L, struct el_lconn *lc);
 
 /* [-0, +1, memory] Pushes what the stream says of what ended it, or nil. */
 const char *el_tls_push_why(lua_State *L, struct el_stream *stream);

@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/un.h>
@@ -218,11 +219,52 @@ int el_address_socket_parts(const struct sockaddr *sa, char *host, size_t cap)
     return -1;
 }
 
+/* An abstract name begins with a NUL, which addresses write as '@' (unix(7)). */
+void el_address_to_unix(const struct el_address *a, struct sockaddr_storage *out)
+{
+    struct sockaddr_un *sun = (struct sockaddr_un *)(void *)out;
+    memset(out, 0, sizeof(*out));
+    sun->sun_family = AF_UNIX;
+    memcpy(sun->sun_path, a->path, a->path_len);
+    if (a->path[0] == '@')
+        sun->sun_path[0] = '\0';
+}
+
+socklen_t el_address_socket_length(const struct sockaddr *sa)
+{
+    const struct sockaddr_un *sun = (const struct sockaddr_un *)(const void *)sa;
+    if (sa->sa_family == AF_INET)
+        return sizeof(struct sockaddr_in);
+    if (sa->sa_family == AF_INET6)
+        return sizeof(struct sockaddr_in6);
+    /* An abstract name is as long as the length says: what is behind it would belong to it. */
+    size_t name = 1 + strnlen(sun->sun_path + 1, sizeof(sun->sun_path) - 1);
+    return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + name +
+                       (sun->sun_path[0] != '\0'));
+}
+
 size_t el_address_of_socket(const struct sockaddr *sa, char *out, size_t cap)
 {
+    const struct sockaddr_un *sun = (const struct sockaddr_un *)(const void *)sa;
+    const int name_max = sizeof(sun->sun_path) - 1;
     char host[INET6_ADDRSTRLEN];
-    int port = el_address_socket_parts(sa, host, sizeof(host));
-    int len = snprintf(out, cap, sa->sa_family == AF_INET6 ? "[%s]:%d" : "%s:%d", host,
+    int len;
+    if (sa->sa_family != AF_UNIX) {
+        int port = el_address_socket_parts(sa, host, sizeof(host));
+        len = snprintf(out, cap, sa->sa_family == AF_INET6 ? "[%s]:%d" : "%s:%d", host,
                        port);
+    } else if (sun->sun_path[0] == '\0' && sun->sun_path[1] != '\0') {
+        len = snprintf(out, cap, "@%.*s", name_max, sun->sun_path + 1);
+    } else {
+        len = snprintf(out, cap, "%.*s", name_max, sun->sun_path);
+    }
     return (size_t)len < cap ? (size_t)len : cap - 1;
+}
+
+size_t el_address_text_of_socket(enum el_scheme scheme, const struct sockaddr *sa,
+                                 char *out, size_t cap)
+{
+    const char *prefix = schemes[sa->sa_family == AF_UNIX ? EL_UNIX : scheme].prefix;
+    size_t used = (size_t)snprintf(out, cap, "%s", prefix);
+    return used + el_address_of_socket(sa, out + used, cap - used);
 }

@@ -38,8 +38,19 @@ const char *el_address_scheme_name(enum el_scheme scheme);
 /* Writes the canonical text, NUL-terminated, into out[cap]; returns its length. */
 size_t el_address_format(const struct el_address *a, char *out, size_t cap);
 
-/* Writes "host:port" of a socket address, IPv6 in brackets. Returns the length. */
+/* The socket address of a Unix address. */
+void el_address_to_unix(const struct el_address *a, struct sockaddr_storage *out);
+
+/* How many bytes of a socket address count; a Unix one has a NUL behind its path. */
+socklen_t el_address_socket_length(const struct sockaddr *sa);
+
+/* Writes "host:port" of a socket address, IPv6 in brackets; the path of a Unix one as it stands
+ * behind "unix:", which is empty for a socket without a name. Returns the length. */
 size_t el_address_of_socket(const struct sockaddr *sa, char *out, size_t cap);
+
+/* Writes the canonical text of a socket address; `scheme` is that of one that has a port. */
+size_t el_address_text_of_socket(enum el_scheme scheme, const struct sockaddr *sa,
+                                 char *out, size_t cap);
 
 /* Numeric host and port of a socket address; the port, or -1 for another family. */
 int el_address_socket_parts(const struct sockaddr *sa, char *host, size_t cap);

@@ -16,6 +16,9 @@
 /* RFC 8305 section 5: "Connection Attempt Delay", the recommended value. */
 #define ATTEMPT_DELAY_MS 250
 
+/* Where a Unix listener's queue is full, connect says so instead of waiting: it is asked again. */
+#define QUEUE_FULL_DELAY_MS 10
+
 struct attempt {
     struct el_dial *dial;
     struct el_stream *stream; /* that connects */
@@ -71,6 +74,8 @@ static void note_tried(struct el_dial *d, const struct sockaddr *sa)
 {
     char text[EL_ADDRESS_TEXT_MAX];
     size_t used = strlen(d->tried);
+    if (sa->sa_family == AF_UNIX) /* there is one, and the error names it */
+        return;
     el_address_of_socket(sa, text, sizeof(text));
     if (used + strlen(text) + 3 > sizeof(d->tried))
         return;
@@ -107,12 +112,6 @@ static void on_connect(void *arg, int status)
         finish(d, d->last_error, d->tried, NULL);
 }
 
-static socklen_t length_of(const struct sockaddr *sa)
-{
-    return sa->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
-                                     : sizeof(struct sockaddr_in);
-}
-
 /* A socket that connects, or a negative errno. */
 static int connecting_socket(const struct el_dial *d, const struct sockaddr *sa)
 {
@@ -125,10 +124,10 @@ static int connecting_socket(const struct el_dial *d, const struct sockaddr *sa)
     if (d->has_bind) {
         /* so that a port that was in use a moment ago can be named */
         (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-        status = bind(fd, from, length_of(from));
+        status = bind(fd, from, el_address_socket_length(from));
     }
     if (status == 0) {
-        status = connect(fd, sa, length_of(sa));
+        status = connect(fd, sa, el_address_socket_length(sa));
         /* After EINTR it goes on as well; to call it again would give EALREADY. */
         if (status != 0 && (errno == EINPROGRESS || errno == EINTR))
             status = 0;
@@ -159,6 +158,11 @@ static int begin_attempt(struct el_dial *d, const struct sockaddr *sa)
     return 0;
 }
 
+static bool is_queue_full(const struct sockaddr *sa, int err)
+{
+    return err == -EAGAIN && sa->sa_family == AF_UNIX;
+}
+
 /* Begins attempts until one is under way; arms the stagger where there is another. */
 static void try_next(struct el_dial *d)
 {
@@ -173,6 +177,12 @@ static void try_next(struct el_dial *d)
             return;
         }
         d->last_error = err;
+        if (is_queue_full(sa, err)) {
+            d->begun--;
+            el_timer_start(d->stagger,
+                           el_clock_ns() + QUEUE_FULL_DELAY_MS * EL_NS_PER_MS);
+            return;
+        }
     }
     if (d->attempts == NULL) {
         /* Not within el_dial_start: the caller has no dial yet to hear of. */
@@ -238,7 +248,7 @@ static struct el_dial *new_dial(struct el_loop *loop,
     d->deadline_ns = options->deadline_ns;
     if (options->bind != NULL) {
         d->has_bind = true;
-        memcpy(&d->bind, options->bind, length_of(options->bind));
+        memcpy(&d->bind, options->bind, el_address_socket_length(options->bind));
     }
     if (d->deadline_ns != 0) {
         d->deadline = el_timer_new(loop, on_deadline, d);
@@ -263,7 +273,7 @@ static int begin(struct el_dial *d)
     const struct sockaddr *sa = (const struct sockaddr *)d->addresses;
     note_tried(d, sa);
     d->last_error = begin_attempt(d, sa);
-    d->begun = 1;
+    d->begun = !is_queue_full(sa, d->last_error);
     if (d->last_error == 0 && d->count == 1)
         return 0;
     int err = need_stagger(d);
@@ -300,6 +310,10 @@ int el_dial_start(struct el_loop *loop, const struct el_address *address,
 {
     char host[256];
     struct sockaddr_storage numeric;
+    if (address->scheme == EL_UNIX) {
+        el_address_to_unix(address, &numeric);
+        return el_dial_addresses(loop, &numeric, 1, options, done, arg, out);
+    }
     memcpy(host, address->host, address->host_len);
     host[address->host_len] = '\0';
     if (el_resolve_numeric(host, address->port, options->family, &numeric) == 0)

@@ -1,4 +1,4 @@
-/* dial.h - connects to a host: looks it up and tries its addresses (RFC 8305).
+/* dial.h - connects to a host: looks it up and tries its addresses (RFC 8305); or to a Unix socket.
  * A dial frees itself after `done` or cancel. One thread: the loop's. */
 #ifndef EL_NET_DIAL_H
 #define EL_NET_DIAL_H

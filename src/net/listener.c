@@ -5,9 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/err.h"
+#include "net/address.h"
 #include "net/sock.h"
 
 #define BACKLOG 511
@@ -17,6 +20,9 @@ struct el_listener_handle {
     uv_poll_t poll;
     struct el_listener *listener;
     int fd;
+    char *path; /* the file that a Unix socket has made, or NULL */
+    dev_t device;
+    ino_t inode;
 };
 
 static void on_closed(uv_handle_t *handle)
@@ -79,16 +85,78 @@ static int polling_start(struct el_listener *l)
     return err;
 }
 
+/* --- files of Unix sockets ---------------------------------------------------------------- */
+
+static const char *path_of(const struct sockaddr *address)
+{
+    const struct sockaddr_un *sun = (const struct sockaddr_un *)(const void *)address;
+    return address->sa_family == AF_UNIX && sun->sun_path[0] != '\0' ? sun->sun_path
+                                                                     : NULL;
+}
+
+/* Whether the file is a socket that nobody answers any more: its program was killed. */
+static bool is_stale(const char *path, const struct sockaddr *address, socklen_t len)
+{
+    struct stat before, after;
+    if (lstat(path, &before) != 0 || !S_ISSOCK(before.st_mode))
+        return false;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return false;
+    bool refused = connect(fd, address, len) != 0 && errno == ECONNREFUSED;
+    (void)close(fd);
+    return refused && lstat(path, &after) == 0 && before.st_dev == after.st_dev &&
+           before.st_ino == after.st_ino;
+}
+
+static int bind_to(int fd, const struct sockaddr *address, socklen_t len)
+{
+    const char *path = path_of(address);
+    int status = bind(fd, address, len);
+    if (status == 0 || errno != EADDRINUSE || path == NULL)
+        return status;
+    if (!is_stale(path, address, len) || unlink(path) != 0) {
+        errno = EADDRINUSE;
+        return -1;
+    }
+    return bind(fd, address, len);
+}
+
+/* So that closing removes the file that bind has made, and no other that took its place. */
+static int remember_file(struct el_listener_handle *h, const struct sockaddr *address)
+{
+    struct stat made;
+    const char *path = path_of(address);
+    if (path == NULL)
+        return 0;
+    if (lstat(path, &made) != 0)
+        return -errno;
+    h->path = strdup(path);
+    h->device = made.st_dev;
+    h->inode = made.st_ino;
+    return h->path != NULL ? 0 : -ENOMEM;
+}
+
+/* While the socket is open: it holds its inode, so that no other file can have the number. */
+static void remove_file(struct el_listener_handle *h)
+{
+    struct stat now;
+    if (h->path != NULL && lstat(h->path, &now) == 0 && now.st_dev == h->device &&
+        now.st_ino == h->inode)
+        (void)unlink(h->path);
+    free(h->path);
+    h->path = NULL;
+}
+
 static int listening_socket(const struct sockaddr *address)
 {
     int one = 1;
-    socklen_t len = address->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
-                                                   : sizeof(struct sockaddr_in);
+    socklen_t len = el_address_socket_length(address);
     int fd = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -errno;
     if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) == 0 &&
-        bind(fd, address, len) == 0 && listen(fd, BACKLOG) == 0)
+        bind_to(fd, address, len) == 0 && listen(fd, BACKLOG) == 0)
         return fd;
     int err = -errno;
     (void)close(fd);
@@ -103,8 +171,11 @@ int el_listener_init(struct el_listener *l, struct el_loop *loop,
     if (h == NULL)
         return -ENOMEM;
     h->fd = listening_socket(address);
-    int err = h->fd < 0 ? h->fd : uv_poll_init(&loop->uv, &h->poll, h->fd);
+    int err = h->fd < 0 ? h->fd : remember_file(h, address);
+    if (err == 0)
+        err = uv_poll_init(&loop->uv, &h->poll, h->fd);
     if (err != 0) {
+        remove_file(h);
         if (h->fd >= 0)
             (void)close(h->fd);
         free(h);
@@ -114,7 +185,7 @@ int el_listener_init(struct el_listener *l, struct el_loop *loop,
     h->listener = l;
     l->loop = loop;
     l->handle = h;
-    l->nodelay = nodelay;
+    l->nodelay = nodelay && address->sa_family != AF_UNIX;
     err = polling_start(l);
     if (err != 0)
         el_listener_close(l);
@@ -132,6 +203,7 @@ void el_listener_close(struct el_listener *l)
     l->polling = false;
     h->listener = NULL;
     uv_close((uv_handle_t *)&h->poll, on_closed);
+    remove_file(h);
     (void)close(h->fd); /* libuv no longer watches it */
     wake(l);
 }

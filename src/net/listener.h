@@ -28,7 +28,8 @@ struct el_listener {
     void *arg;
 };
 
-/* Binds and listens. 0 or a negative errno. */
+/* Binds and listens. 0 or a negative errno. The file of a Unix socket is removed by the close;
+ * one that nobody answers any more makes way, every other file is left alone (-EADDRINUSE). */
 int el_listener_init(struct el_listener *l, struct el_loop *loop,
                      const struct sockaddr *address, bool nodelay)
     __attribute__((warn_unused_result));

@@ -13,7 +13,7 @@ struct el_tls_client {
     struct el_tls_accept *accept;
     struct el_stream *stream;
     struct el_tls_client *next;
-    struct sockaddr_in6 address; /* either family; one that has gone cannot be asked */
+    struct sockaddr_storage address; /* one that has gone cannot be asked */
 };
 
 static void on_client(void *arg);
@@ -95,7 +95,6 @@ static void on_done(void *arg, int status)
 
 static void begin(struct el_tls_accept *a, struct el_stream *below)
 {
-    struct sockaddr_storage sa;
     struct el_tls *t = NULL;
     struct el_tls_client *c = calloc(1, sizeof(*c));
     if (c == NULL || el_tls_new(a->listener->loop, a->context, NULL, NULL, &t) != 0) {
@@ -110,8 +109,7 @@ static void begin(struct el_tls_accept *a, struct el_stream *below)
         drop(oldest);
     }
     c->accept = a;
-    if (below->ops->peer_address(below, &sa) == 0)
-        memcpy(&c->address, &sa, sizeof(c->address));
+    (void)below->ops->peer_address(below, &c->address);
     c->next = a->underway;
     a->underway = c;
     a->underway_count++;

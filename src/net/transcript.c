@@ -1,7 +1,7 @@
 #include "net/transcript.h"
 
+#include <assert.h>
 #include <errno.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,7 +11,8 @@
  * not, a second word tells how many, and the bytes are its head, and its tail where both are
  * as long as a part may be.
  * The word: time since the transcript began (40 bits of 1,024 ns, 13 days), bytes kept (16 bits),
- * direction (7 bits), and whether there is a second word. Small records matter: a thousand
+ * direction (6 bits), whether it is of a datagram (then the length of a socket address, and that, stand
+ * before the bytes), and whether there is a second word. Small records matter: a thousand
  * connections write theirs into as many rings, which no cache holds.
  *
  * Positions run on for ever; a position's place is its remainder by the capacity, which is a
@@ -26,6 +27,8 @@ static uint64_t pack(uint64_t ns, size_t kept, enum el_direction dir, bool omitt
     return (ticks < TIME_MAX ? ticks : TIME_MAX) << 24 | (uint64_t)kept << 8 |
            (uint64_t)dir << 1 | omitted;
 }
+
+#define DATAGRAM 0x80u /* of a word: of its direction the highest bit */
 
 static size_t word_kept(uint64_t word)
 {
@@ -194,6 +197,41 @@ void el_transcript_add_head(struct el_transcript *t, enum el_direction dir, uint
     add_slowly(t, pack(t_ns - t->begun_ns, kept, dir, kept < len), data, len);
 }
 
+void el_transcript_add_datagram(struct el_transcript *t, enum el_direction dir,
+                                uint64_t t_ns, const struct sockaddr *with,
+                                size_t with_len, const void *data, size_t len)
+{
+    char front[1 + sizeof(struct sockaddr_storage)];
+    size_t front_len = 1 + with_len, whole = front_len + len;
+    size_t kept = whole < 2 * t->part ? whole : 2 * t->part;
+    uint64_t missing = whole - kept;
+    uint64_t word = pack(t_ns - t->begun_ns, kept, dir, missing > 0) | DATAGRAM;
+    size_t need = record_size(word);
+    assert(with_len < sizeof(front) && front_len < t->part);
+    front[0] = (char)with_len;
+    if (with_len > 0)
+        memcpy(front + 1, with, with_len);
+    if (t->next - t->first + need > t->cap && make_room(t, need) != 0)
+        return;
+    copy_in(t, &word, WORD);
+    if (missing > 0)
+        copy_in(t, &missing, WORD);
+    copy_in(t, front, front_len);
+    if (len > 0)
+        copy_in(t, data, head_of(t, word) - front_len);
+    if (missing > 0)
+        copy_in(t, (const char *)data + len - t->part, t->part);
+}
+
+/* Takes what stands before a datagram's bytes. */
+static void take_front(struct el_transcript_event *e)
+{
+    size_t with_len = (unsigned char)e->head[0];
+    memcpy(&e->with, e->head + 1, with_len);
+    e->head += 1 + with_len;
+    e->head_len -= 1 + with_len;
+}
+
 int el_transcript_each(const struct el_transcript *t, el_transcript_fn *each, void *arg)
 {
     if (t->next == t->first)
@@ -214,7 +252,7 @@ int el_transcript_each(const struct el_transcript *t, el_transcript_fn *each, vo
         size_t kept = word_kept(word);
         size_t head = head_of(t, word);
         struct el_transcript_event e = {
-            .dir = (enum el_direction)(word >> 1 & 0x7f),
+            .dir = (enum el_direction)(word >> 1 & 0x3f),
             .t_ns = t->begun_ns + (word >> 24 << TICK_BITS),
             .head = bytes,
             .head_len = head,
@@ -222,6 +260,9 @@ int el_transcript_each(const struct el_transcript *t, el_transcript_fn *each, vo
             .tail = bytes + head,
             .tail_len = kept - head,
         };
+        e.datagram = word & DATAGRAM;
+        if (e.datagram)
+            take_front(&e);
         at += record_size(word);
         each(&e, arg);
     }

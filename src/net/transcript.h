@@ -5,7 +5,9 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdbool.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 #define EL_TRANSCRIPT_BYTES ((size_t)65536)
 
@@ -45,6 +47,12 @@ void el_transcript_add(struct el_transcript *t, enum el_direction dir, uint64_t 
 void el_transcript_add_head(struct el_transcript *t, enum el_direction dir, uint64_t t_ns,
                             const void *data, size_t len, size_t keep);
 
+/* Notes an event of a datagram socket. `with` (`with_len` bytes of a socket address; 0: none): whom
+ * the datagram came from or went to, where the socket has more than one peer. */
+void el_transcript_add_datagram(struct el_transcript *t, enum el_direction dir,
+                                uint64_t t_ns, const struct sockaddr *with,
+                                size_t with_len, const void *data, size_t len);
+
 /* Asks the processor for the memory that the next event will be written to. */
 void el_transcript_prefetch(const struct el_transcript *t);
 
@@ -58,6 +66,8 @@ struct el_transcript_event {
     size_t omitted;
     const char *tail;
     size_t tail_len;
+    bool datagram;                /* it is one, or happened to a datagram socket */
+    struct sockaddr_storage with; /* whom it is with; zero: the connection's peer */
 };
 
 typedef void el_transcript_fn(const struct el_transcript_event *e, void *arg);

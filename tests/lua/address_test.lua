@@ -85,7 +85,7 @@ describe("an address", function()
     end)
 
     it("of other kinds is told from a bad one", function()
-        for _, text in ipairs { "udp://127.0.0.1:7", "exec:no-such-command" } do
+        for _, text in ipairs { "tls://127.0.0.1:7", "exec:no-such-command" } do
             local err = pair.failure("usage", echolot.connect, text)
             assert.is_nil(err.message:match "^bad address")
         end

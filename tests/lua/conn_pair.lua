@@ -5,9 +5,39 @@ local M = {}
 
 M.LOCAL = "127.0.0.1:0"
 
+-- What pairs are made of: "tcp", or what `over` was called with.
+local carrier = "tcp"
+
+--- Pairs are made over this carrier from now on: "tcp" or "unix".
+function M.over(name)
+    carrier = name
+end
+
+--- Ends the test here, as skipped, where the carrier has no such thing, a "reset".
+function M.needs(what)
+    if carrier ~= "tcp" then
+        pending(("over %s there is no such thing: %s"):format(carrier, what))
+    end
+end
+
+local path_count = 0
+
+--- A path where no file is, for a Unix socket.
+function M.path()
+    local name = os.tmpname() -- which makes a file: its name is nobody else's
+    path_count = path_count + 1
+    finally(function() os.remove(name) end)
+    return ("%s.%d"):format(name, path_count)
+end
+
+--- An address to listen on.
+function M.local_address()
+    return carrier == "tcp" and M.LOCAL or "unix:" .. M.path()
+end
+
 --- Two connected ends; the second was accepted.
 function M.pair(options, listen_options)
-    local listener <close> = echolot.listen(M.LOCAL, listen_options)
+    local listener <close> = echolot.listen(M.local_address(), listen_options)
     local ours = echolot.connect(listener.address, options)
     return ours, listener:accept()
 end

@@ -66,6 +66,7 @@ describe("recv", function()
     end)
 
     it("raises reset when the peer resets, with what had come before it", function()
+        pair.needs "reset"
         local ours, theirs = pair.pair()
         theirs:send "before"
         assert.equal("bef", ours:recv(3))
@@ -78,6 +79,7 @@ describe("recv", function()
     end)
 
     it("raises reset though a send noticed it first", function()
+        pair.needs "reset"
         local ours, theirs = pair.pair()
         theirs:reset()
         pcall(ours.send, ours, "x")

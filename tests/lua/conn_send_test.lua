@@ -113,11 +113,12 @@ describe("send", function()
         local err = pair.fails("timeout", ours, "send", ("x"):rep(64 * MIB))
         assert.is_true(echolot.now() - started >= 0.05)
         assert.equal("send", err.op)
-        assert.matches("^send tcp://127%.0%.0%.1:%d+: timeout after 0%.05 s$", tostring(err))
+        assert.equal(("send %s: timeout after 0.05 s"):format(ours.peer), tostring(err))
         theirs:close()
     end)
 
     it("raises reset once the peer has reset", function()
+        pair.needs "reset"
         local ours, theirs = pair.pair()
         theirs:reset()
         pair.fails("reset", ours, "recv")

@@ -78,6 +78,7 @@ describe("expect", function()
         assert.equal("25", ours:expect "25")
         pair.fails("eof", ours, "expect", "250")
 
+        pair.needs "reset"
         ours, theirs = given "25"
         assert.equal("2", ours:expect "2")
         theirs:reset()
@@ -241,6 +242,7 @@ describe("the end", function()
         pair.fails("mismatch", ours, "expect_reset")
         pair.fails("mismatch", ours, "expect_silence", 0.01)
 
+        pair.needs "reset"
         ours, theirs = given ""
         theirs:reset()
         assert.equal(ours, ours:expect_reset())

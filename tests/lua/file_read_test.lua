@@ -161,6 +161,7 @@ describe("read", function()
     end)
 
     it("raises reset instead of less than was asked", function()
+        pair.needs "reset"
         for _, format in ipairs { "l", "L", "a", 10, 0 } do
             local ours, theirs = pair.pair()
             if format ~= 0 then

@@ -248,11 +248,13 @@ describe("a server", function()
         for _, address in ipairs { "127.0.0.1", "tcp://127.0.0.1", "127.0.0.1:0", "tcp://127.0.0.1:0" } do
             assert.equal("127.0.0.1", servers.echo():start(address).host, address)
         end
-        for _, address in ipairs { "nonsense:x", "", "unix:/tmp/x", "tcp://", "a b" } do
+        for _, address in ipairs { "nonsense:x", "", "unix:", "tcp://", "udp://", "a b" } do
             refused(function() servers.echo():start(address) end)
         end
-        assert.contains("tcp addresses only",
-            refused(function() servers.echo():start "udp://127.0.0.1:0" end))
+        for _, address in ipairs { "tls://127.0.0.1:0", "exec:cat" } do
+            assert.contains("tcp, udp and unix addresses only",
+                refused(function() servers.echo():start(address) end))
+        end
     end)
 
     it("can be started more than once", function()
@@ -304,6 +306,7 @@ end)
 -- What servers with a conversation of their own rely on.
 describe("the ground of all servers", function()
     local server = require "echolot.servers.server"
+    local turns = require "echolot.servers.turns"
 
     local function make(serve)
         return server.constructor { name = "own", summary = "", options = {}, serve = serve } ()
@@ -329,7 +332,7 @@ describe("the ground of all servers", function()
     end)
 
     it("gives others their turn from time to time", function()
-        local give_way = server.turns()
+        local give_way = turns.new()
         local had_turn = false
         echolot.spawn(function() had_turn = true end)
         local last_s = echolot.now() + 5

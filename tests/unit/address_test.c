@@ -1,6 +1,7 @@
 #include "net/address.h"
 
 #include <netinet/in.h>
+#include <sys/un.h>
 #include <uv.h>
 
 #include "base/err.h"
@@ -230,6 +231,64 @@ static void test_of_socket(void **state)
     assert_string_equal(host, "");
 }
 
+static void check_unix(const char *address, socklen_t length)
+{
+    struct el_address a;
+    struct sockaddr_storage sa;
+    char text[EL_ADDRESS_TEXT_MAX];
+    const char *why;
+    assert_int_equal(el_address_parse(address, strlen(address), true, &a, &why), 0);
+    memset(&sa, 0xff, sizeof(sa));
+    el_address_to_unix(&a, &sa);
+    const struct sockaddr *as = (struct sockaddr *)&sa;
+    assert_int_equal(as->sa_family, AF_UNIX);
+    assert_int_equal(el_address_socket_length(as),
+                     offsetof(struct sockaddr_un, sun_path) + length);
+    size_t n = el_address_text_of_socket(EL_TCP, as, text, sizeof(text));
+    assert_string_equal(text, address);
+    assert_int_equal(n, strlen(address));
+}
+
+/* The NUL behind a path counts (unix(7)), an abstract name ends where it ends. */
+static void test_unix_sockets(void **state)
+{
+    struct sockaddr_storage unnamed = {.ss_family = AF_UNIX};
+    char text[EL_ADDRESS_TEXT_MAX], longest[6 + 107];
+    (void)state;
+    check_unix("unix:/a", 3);
+    check_unix("unix:a", 2);
+    check_unix("unix:@a", 2);
+    (void)snprintf(longest, sizeof(longest), "unix:@%0106d", 0);
+    check_unix(longest, 107);
+    longest[5] = '/';
+    check_unix(longest, 108);
+    assert_int_equal(
+        el_address_of_socket((struct sockaddr *)&unnamed, text, sizeof(text)), 0);
+    assert_int_equal(el_address_text_of_socket(EL_TCP, (struct sockaddr *)&unnamed, text,
+                                               sizeof(text)),
+                     5);
+    assert_string_equal(text, "unix:");
+}
+
+static void test_text_of_a_socket(void **state)
+{
+    struct sockaddr_in in;
+    struct sockaddr_in6 in6;
+    char text[EL_ADDRESS_TEXT_MAX];
+    (void)state;
+    assert_int_equal(uv_ip4_addr("127.0.0.1", 80, &in), 0);
+    assert_int_equal(uv_ip6_addr("::1", 81, &in6), 0);
+    assert_int_equal(el_address_socket_length((struct sockaddr *)&in), sizeof(in));
+    assert_int_equal(el_address_socket_length((struct sockaddr *)&in6), sizeof(in6));
+    el_address_text_of_socket(EL_TCP, (struct sockaddr *)&in, text, sizeof(text));
+    assert_string_equal(text, "tcp://127.0.0.1:80");
+    el_address_text_of_socket(EL_UDP, (struct sockaddr *)&in6, text, sizeof(text));
+    assert_string_equal(text, "udp://[::1]:81");
+    assert_int_equal(el_address_text_of_socket(EL_UDP, (struct sockaddr *)&in6, text, 10),
+                     9);
+    assert_string_equal(text, "udp://[::");
+}
+
 static void test_scheme_names(void **state)
 {
     (void)state;
@@ -252,6 +311,8 @@ int main(void)
         cmocka_unit_test(test_from_parts),
         cmocka_unit_test(test_format_is_cut_to_its_place),
         cmocka_unit_test(test_of_socket),
+        cmocka_unit_test(test_unix_sockets),
+        cmocka_unit_test(test_text_of_a_socket),
         cmocka_unit_test(test_scheme_names),
     };
     return cmocka_run_group_tests_name("address", tests, NULL, NULL);

@@ -1,5 +1,6 @@
 #include "net/transcript.h"
 
+#include <netinet/in.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -14,6 +15,8 @@ struct seen {
     uint64_t t_ns;
     size_t head_len, omitted, tail_len;
     char *bytes; /* head and tail */
+    bool datagram;
+    in_port_t port; /* of an IPv4 peer */
 };
 
 struct log {
@@ -30,6 +33,9 @@ static void note(const struct el_transcript_event *e, void *arg)
     }
     struct seen *s = &log->list[log->n++];
     *s = (struct seen){e->dir, e->t_ns, e->head_len, e->omitted, e->tail_len, NULL};
+    s->datagram = e->datagram;
+    if (e->with.ss_family == AF_INET)
+        s->port = ntohs(((const struct sockaddr_in *)(const void *)&e->with)->sin_port);
     s->bytes = malloc(e->head_len + e->tail_len + 1);
     memcpy(s->bytes, e->head, e->head_len);
     memcpy(s->bytes + e->head_len, e->tail, e->tail_len);
@@ -313,6 +319,81 @@ static void test_times_end_after_thirteen_days(void **state)
     el_transcript_unref(t);
 }
 
+/* Of every size around the limits: the bytes of both ends, whom with, and nothing of others. */
+static void test_datagrams(void **state)
+{
+    static char data[65507];
+    static const size_t part = EL_TRANSCRIPT_PART;
+    const size_t sizes[] = {0,
+                            1,
+                            part - 18,
+                            part - 17,
+                            part,
+                            2 * part - 18,
+                            2 * part - 17,
+                            2 * part - 16,
+                            2 * part,
+                            sizeof(data)};
+    (void)state;
+    for (size_t i = 0; i < sizeof(data); i++)
+        data[i] = (char)('a' + i % 23);
+    for (int known = 0; known <= 1; known++) {
+        struct el_transcript *t = el_transcript_new(NULL, EL_TRANSCRIPT_BYTES);
+        uint64_t now = el_clock_ns();
+        el_transcript_add_datagram(t, EL_DIR_OPEN, now, NULL, 0, NULL, 0);
+        for (size_t i = 0; i < COUNT_OF(sizes); i++) {
+            struct sockaddr_in with = {.sin_family = AF_INET,
+                                       .sin_port = htons((uint16_t)(1000 + i))};
+            el_transcript_add_datagram(t, EL_DIR_RECV, now, (struct sockaddr *)&with,
+                                       known ? sizeof(with) : 0, data, sizes[i]);
+        }
+        el_transcript_add(t, EL_DIR_SEND, now, "x", 1);
+        struct log log = read_back(t);
+        assert_int_equal(log.n, COUNT_OF(sizes) + 2);
+        assert_true(log.list[0].datagram);
+        assert_int_equal(log.list[0].dir, EL_DIR_OPEN);
+        for (size_t i = 0; i < COUNT_OF(sizes); i++) {
+            const struct seen *s = &log.list[i + 1];
+            assert_true(s->datagram);
+            assert_int_equal(s->dir, EL_DIR_RECV);
+            assert_int_equal(s->port, known ? 1000 + i : 0);
+            assert_int_equal(s->head_len + s->omitted + s->tail_len, sizes[i]);
+            assert_true(s->omitted == 0 || s->tail_len == part);
+            assert_memory_equal(s->bytes, data, s->head_len);
+            assert_memory_equal(s->bytes + s->head_len, data + sizes[i] - s->tail_len,
+                                s->tail_len);
+        }
+        assert_false(log.list[log.n - 1].datagram);
+        assert_int_equal(log.list[log.n - 1].dir, EL_DIR_SEND);
+        drop(&log);
+        el_transcript_unref(t);
+    }
+}
+
+/* A small ring, which wraps within fronts and bytes. */
+static void test_datagrams_wrap(void **state)
+{
+    struct el_transcript *t = el_transcript_new(NULL, 512);
+    (void)state;
+    for (uint16_t i = 0; i < 1000; i++) {
+        struct sockaddr_in with = {.sin_family = AF_INET, .sin_port = htons(i)};
+        el_transcript_add_datagram(t, EL_DIR_SEND, el_clock_ns(),
+                                   (struct sockaddr *)&with, sizeof(with), "0123456789",
+                                   i % 11);
+    }
+    struct log log = read_back(t);
+    assert_true(log.n > 3);
+    for (size_t i = 0; i < log.n; i++) {
+        size_t n = 1000 - log.n + i;
+        assert_int_equal(log.list[i].port, n);
+        assert_int_equal(log.list[i].head_len, n % 11);
+        assert_memory_equal(log.list[i].bytes, "0123456789", n % 11);
+    }
+    assert_int_equal(el_transcript_dropped(t) + log.n, 1000);
+    drop(&log);
+    el_transcript_unref(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -327,6 +408,8 @@ int main(void)
         cmocka_unit_test(test_small_rings),
         cmocka_unit_test(test_large_events_wrap_too),
         cmocka_unit_test(test_times_end_after_thirteen_days),
+        cmocka_unit_test(test_datagrams),
+        cmocka_unit_test(test_datagrams_wrap),
     };
     return cmocka_run_group_tests_name("transcript", tests, NULL, NULL);
 }

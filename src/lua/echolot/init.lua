@@ -12,10 +12,20 @@ local function connect(whom, ...)
     return core.connect(whom, ...)
 end
 
+-- By UDP, where a target is, whatever its address' scheme: the small services are there by both.
+local function udp(whom, ...)
+    if type(whom) == "table" and getmetatable(whom) == target.metatable and whom.host then
+        return core.udp(whom.host, whom.port, ...)
+    end
+    return core.udp(whom, ...)
+end
+
 ---@class echolot
 local M = {
     connect = connect,
     listen = core.listen,
+    udp = udp,
+    udp_listen = core.udp_listen,
     address = core.address,
     spawn = core.spawn,
     sleep = core.sleep,
@@ -45,17 +55,6 @@ end)
 core.set_comparer(function(template, value)
     return require("echolot.template").compare(template, value)
 end)
-
-local function unavailable(name)
-    return function()
-        error(core.error.new {
-            kind = "usage", op = name, message = "is not available in this version",
-        }, 2)
-    end
-end
-
-M.udp = unavailable "udp"
-M.udp_listen = unavailable "udp_listen"
 
 -- Loaded by the first program that a script starts.
 function M.process(given)

@@ -7,8 +7,9 @@ local M = {}
 ---@class echolot.target
 ---@field address string canonical text
 ---@field name string|false
----@field host string
----@field port integer
+---@field host? string
+---@field port? integer
+---@field path? string of a Unix socket
 ---@field connect fun(self: echolot.target, options?: table): userdata
 local target = {}
 target.__name = "echolot.target"
@@ -30,7 +31,7 @@ local function settle(self)
     if is_server(whom) then
         local running
         rawget(self, "state").scope:spawn(function()
-            running = whom:start("tcp://127.0.0.1:0")
+            running = whom:start("127.0.0.1:0")
         end):join()
         rawset(self, "running", running)
         address = core.address(tostring(running.address))
@@ -40,9 +41,10 @@ local function settle(self)
     rawset(self, "address", tostring(address))
     rawset(self, "host", address.host)
     rawset(self, "port", address.port)
+    rawset(self, "path", address.path)
 end
 
-local SETTLED = { address = true, host = true, port = true }
+local SETTLED = { address = true, host = true, port = true, path = true }
 
 function target.__index(self, key)
     if SETTLED[key] and rawget(self, "address") == nil then

@@ -58,6 +58,26 @@ local function converse()
     equal("string", type(err.message))
 end
 
+-- The same over the other sockets.
+local function converse_otherwise()
+    local file = os.tmpname()
+    local name = "unix:@" .. file
+    os.remove(file)
+    local listener = echolot.serve(name, function(conn) conn:send(conn:recv()) end)
+    local conn <close> = echolot.connect(listener.address)
+    equal("x", conn:send "x":read "a")
+    listener:close()
+    raises("refused", echolot.connect, name)
+    local server <close> = echolot.udp_listen "127.0.0.1:0"
+    local peer <close> = echolot.udp("localhost", server.port, { family = "ipv4" })
+    peer:send "ask"
+    local datagram, from = server:recv()
+    equal("ask", datagram)
+    server:send("answer", from)
+    equal("answer", (peer:recv()))
+    raises("timeout", peer.recv, peer:timeout(0.01))
+end
+
 -- listen and accept by hand, all errors of waiting.
 local function accept()
     local listener <close> = echolot.listen "127.0.0.1:0"
@@ -106,7 +126,7 @@ local function in_comparator()
     table.sort({ 3, 2, 1 }, function(a, b) echolot.sleep(0.001) return a < b end)
 end
 
-local all = { converse, accept, tasks }
+local all = { converse, converse_otherwise, accept, tasks }
 for _, f in ipairs(all) do f() end
 for _, f in ipairs(all) do coroutine.wrap(f)() end
 for _, f in ipairs(all) do

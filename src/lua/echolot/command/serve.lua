@@ -54,6 +54,9 @@ local function serve(definition, options)
         :start(options.listen or DEFAULT_HOST, complain)
     for _, member in ipairs(running.members) do
         print(("listening on %s (%s)"):format(member.address, member.name))
+        if member.udp and member.listener then
+            print(("listening on %s (%s)"):format(member.udp.address, member.name))
+        end
     end
     io.stdout:flush()
     core.waiter():wait() -- nothing wakes it: a signal ends the program

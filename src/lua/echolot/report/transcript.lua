@@ -167,6 +167,17 @@ end
 
 -- Events -----------------------------------------------------------------------------------------------------------
 
+-- A datagram socket may have many peers: each is shown as a party of its own.
+local function is_with_one_of_many(event)
+    return event.datagram and event.address and event.dir ~= "open"
+end
+
+-- Tells the parties apart.
+local function id_of(event)
+    local id = event.conn or event.peer or "?"
+    return is_with_one_of_many(event) and format("%s %s", tostring(id), tostring(event.address)) or id
+end
+
 --- How each connection of a test is called: by its name or address, and with its number where two are called alike.
 ---@param events table[]
 ---@return table<any, string> names
@@ -175,9 +186,12 @@ end
 local function name_parties(events)
     local names, taken, count, width = {}, {}, 0, 0
     for _, event in ipairs(events) do
-        local id = event.conn or event.peer or "?"
+        local id = id_of(event)
         if not names[id] then
             local name = inspect.escape(sub(tostring(event.peer or "?"), 1, 200))
+            if is_with_one_of_many(event) and event.address ~= event.peer then
+                name = name .. " " .. inspect.escape(sub(tostring(event.address), 1, 200))
+            end
             count = count + 1
             taken[name] = (taken[name] or 0) + 1
             names[id] = taken[name] > 1 and format("%s #%d", name, taken[name]) or name
@@ -214,7 +228,8 @@ end
 ---@return string
 local function word_of(event, width)
     if event.dir == "open" then
-        return event.address and "connected to " .. inspect.escape(tostring(event.address)) or "connected"
+        local word = event.datagram and "open" or "connected"
+        return event.address and word .. " to " .. inspect.escape(tostring(event.address)) or word
     elseif event.half then
         return "finished sending"
     elseif event.dir == "tls" then
@@ -268,7 +283,7 @@ local function add_event(event, layout, view, out)
     local blank = rep(" ", #time)
     local who = ""
     if layout.several then
-        who = columns.fit(layout.names[event.conn or event.peer or "?"], layout.party)
+        who = columns.fit(layout.names[id_of(event)], layout.party)
         who = (layout.below and gsub(who, " +$", "") or who) .. "  "
         blank = blank .. rep(" ", layout.party + 2)
     end
@@ -292,7 +307,11 @@ local function add_event(event, layout, view, out)
         out[#out + 1] = front .. style.paint(color, arrow)
         front, arrow, blank = indent .. rep(" ", 5), none, rep(" ", 5)
     end
-    for index, line in ipairs(event.data ~= nil and data_lines(event, layout.width, view) or { "" }) do
+    local lines = event.data ~= nil and data_lines(event, layout.width, view) or { "" }
+    if #lines == 0 then -- a datagram may be empty
+        lines = { '""' }
+    end
+    for index, line in ipairs(lines) do
         out[#out + 1] = (index == 1 and front .. style.paint(color, arrow) or indent .. blank .. none) .. " " .. line
     end
 end
@@ -305,7 +324,7 @@ local function join_sends(events)
     for _, event in ipairs(events) do
         local last = out[#out]
         if last and event.dir == "send" and last.dir == "send" and event.t == last.t and event.conn == last.conn
-            and event.peer == last.peer and not event.omitted and not last.omitted then
+            and event.peer == last.peer and not event.datagram and not event.omitted and not last.omitted then
             local joined = {}
             for key, value in pairs(last) do
                 joined[key] = value
@@ -333,7 +352,7 @@ function M.lines(events, dropped, view, out)
     local layout = layout_of(events, view)
     local title = "conversations:"
     if not layout.several then
-        title = format("conversation with %s:", layout.names[events[1].conn or events[1].peer or "?"])
+        title = format("conversation with %s:", layout.names[id_of(events[1])])
     end
     for _, line in ipairs(columns.wrap(title, (view.width or WIDTH) - #indent)) do
         out[#out + 1] = indent .. style.paint("bold", line)
@@ -364,7 +383,7 @@ function M.unread(events, view, out)
     local names = name_parties(events)
     for _, event in ipairs(events) do
         if event.unread then
-            local text = format("%s: %s", names[event.conn or event.peer or "?"], closed_text(event, WIDTH))
+            local text = format("%s: %s", names[id_of(event)], closed_text(event, WIDTH))
             for _, line in ipairs(columns.wrap(text, (view.width or math.huge) - #(view.indent or ""))) do
                 out[#out + 1] = (view.indent or "") .. view.style.paint("yellow", line)
             end

@@ -99,8 +99,9 @@ function M.transcript(scope, started)
         out[#out + 1] = {
             t = M.microseconds(math.max(0, event.t - started)), dir = event.dir,
             half = event.half,
-            peer = event.peer or event.address, conn = event.conn,
-            address = event.dir == "open" and event.peer and event.address or nil,
+            peer = event.peer or event.with or event.address, conn = event.conn,
+            address = event.with or event.dir == "open" and event.peer and event.address or nil,
+            datagram = event.datagram,
             data = event.data and M.data(event.data), unread = event.unread, omitted = event.omitted,
             omitted_after = event.omitted_after,
         }

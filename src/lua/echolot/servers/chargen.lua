@@ -2,7 +2,7 @@
 --- takes them; what it sends is thrown away.
 local core = require "echolot.core"
 local discard = require "echolot.servers.discard"
-local server = require "echolot.servers.server"
+local turns = require "echolot.servers.turns"
 
 -- "A popular choice": 95 printing characters in a ring, 72 a line, each line one further on.
 local LINE_LENGTH = 72
@@ -42,10 +42,20 @@ function M.serve(conn)
             reader:cancel()
         end,
     })
-    local give_way = server.turns()
+    local give_way = turns.new()
     while true do
         conn:send(ROUND)
         give_way()
+    end
+end
+
+-- RFC 864: "a random number (between 0 and 512) of characters".
+local DATAGRAM_MAX = 512
+
+--- By UDP each datagram, whatever is in it, is answered by one of a random length.
+function M.answerer()
+    return function()
+        return ROUND:sub(1, math.random(0, DATAGRAM_MAX))
     end
 end
 

@@ -13,10 +13,22 @@ local M = {
 -- The RFC's own example reads "Tuesday, February 22, 1982 17:37:43-PST".
 local FORMAT = "!%A, %B %d, %Y %H:%M:%S-UTC\r\n"
 
+local function told(options)
+    return os.date(FORMAT, options.now)
+end
+
 ---@param conn echolot.conn
 ---@param options table
 function M.serve(conn, options)
-    conn:send(os.date(FORMAT, options.now))
+    conn:send(told(options))
+end
+
+--- By UDP each datagram, whatever is in it, is answered.
+---@param options table
+function M.answerer(options)
+    return function()
+        return told(options)
+    end
 end
 
 return M

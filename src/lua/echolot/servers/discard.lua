@@ -14,4 +14,9 @@ function M.serve(conn)
     while conn:recv(RECV_MAX) ~= "" do end
 end
 
+--- By UDP too, nothing is sent.
+function M.answerer()
+    return function() end
+end
+
 return M

@@ -7,7 +7,7 @@
 local core = require "echolot.core"
 local crc32 = require "echolot.servers.crc32"
 local frames = require "echolot.servers.frames"
-local server = require "echolot.servers.server"
+local turns = require "echolot.servers.turns"
 
 -- A line without a limit of its own ends its client here, as max_buffer does elsewhere.
 local LINE_MAX = 1 << 20
@@ -125,7 +125,7 @@ local function nothing() end
 -- `send(reply)` in pieces, no two of them closer than chunk_delay; false: the client ended.
 local function piecewise_sender(conn, options, pause)
     local size, delay_s = options.chunk, options.chunk_delay
-    local give_way = server.turns()
+    local give_way = turns.new()
     local next_s = 0
     local function send_piece(piece)
         if delay_s > 0 then
@@ -155,7 +155,7 @@ end
 -- `send(reply)`, and `flush()`: replies to what came together leave together, at the latest
 -- before anything is awaited. A send for each of a thousand short lines would cost the most.
 local function gathering_sender(conn)
-    local give_way = server.turns()
+    local give_way = turns.new()
     local held, count, size = {}, 0, 0
     local function flush()
         if count == 0 then
@@ -218,7 +218,7 @@ end
 -- `before_recv` is called before each wait for more.
 local function frames_of(conn, options, before_recv)
     local limit, overflow = options.max_line, options.overflow
-    local give_way = server.turns()
+    local give_way = turns.new()
     local more = false -- there may be bytes for which we need not wait
     local function recv()
         before_recv()
@@ -314,6 +314,21 @@ local function converse_plainly(conn)
         chunk = recv(conn, RECV_MAX)
     end
     send(conn, held:take())
+end
+
+--- By UDP a datagram is a frame, whatever `framing` says; of the options these hold: reply (`previous`: whoever sent
+--- that), terminator, repeat_reply.
+---@param options table
+function M.answerer(options)
+    local reply_to = replies[options.reply]()
+    local terminator = ends[options.terminator]
+    return function(datagram)
+        local text, ending = datagram, ""
+        if options.framing == "line" then
+            text, ending = datagram:match "^(.-)(\r?\n?)$"
+        end
+        return reply_to(text) .. (terminator or ending), options.repeat_reply
+    end
 end
 
 local function is_plain(options)

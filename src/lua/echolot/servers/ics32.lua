@@ -78,8 +78,12 @@ end
 --- Starts all members. `address`: a host, for their own ports; or with port 0 (the default),
 --- for free ports. What the group gives as its address is the plain echo's.
 function M.start(self, address, report)
-    local host, port = server.split_address(address or "127.0.0.1:0")
-    if port and port ~= 0 then
+    local host, port, scheme = server.split_address(address or "127.0.0.1:0")
+    if not host then
+        usage(("several servers cannot share %s: give a host"):format(address))
+    elseif scheme == "udp" then
+        server.refuse(address, "the servers of the course know streams only")
+    elseif port and port ~= 0 then
         usage(("several servers cannot share port %d: give a host (or port 0 for free ports), "
             .. "and the ports as options, such as echo.port=%d"):format(port, port))
     end

@@ -26,13 +26,25 @@ local M = {
 -- How many clients each list of quotes has had.
 local turns = setmetatable({}, { __mode = "k" })
 
----@param conn echolot.conn
----@param options table
-function M.serve(conn, options)
+local function next_quote(options)
     local quotes = options.quotes
     local turn = turns[options] or 0
     turns[options] = turn + 1
-    conn:send(quotes[turn % #quotes + 1]:gsub("\r?\n", "\r\n"), "\r\n")
+    return quotes[turn % #quotes + 1]:gsub("\r?\n", "\r\n") .. "\r\n"
+end
+
+---@param conn echolot.conn
+---@param options table
+function M.serve(conn, options)
+    conn:send(next_quote(options))
+end
+
+--- By UDP each datagram, whatever is in it, is answered.
+---@param options table
+function M.answerer(options)
+    return function()
+        return next_quote(options)
+    end
 end
 
 return M

@@ -1,5 +1,6 @@
 --- What all embedded servers share: their objects, listening, clients, endings.
 local core = require "echolot.core"
+local datagrams = require "echolot.servers.datagrams"
 local options_of = require "echolot.servers.options"
 
 local M = {}
@@ -15,6 +16,7 @@ local M = {}
 ---@field summary string one line
 ---@field options echolot.servers.option[]
 ---@field serve? fun(conn: echolot.conn, options: table) talks with one client
+---@field answerer? echolot.servers.answerer it is there by UDP too
 ---@field start? echolot.server.start
 
 --- What `target` takes and `echolot serve` runs.
@@ -27,38 +29,23 @@ local M = {}
 ---@class echolot.server.running
 ---@field name string
 ---@field address string such as tcp://127.0.0.1:40001
----@field host string
----@field port integer
----@field listener echolot.listener
+---@field host? string
+---@field port? integer
+---@field listener? echolot.listener
+---@field udp? echolot.udp
 ---@field members echolot.server.running[] the listeners of a group; of a server alone, itself
 ---@field close fun(self: echolot.server.running): echolot.server.running
 
-local ANY_ADDRESS = "tcp://127.0.0.1:0"
+local ANY_ADDRESS = "127.0.0.1:0"
+
+-- A port that is free for TCP may not be so for UDP: then another one is tried, so often.
+local PORTS_TRIED = 20
 
 -- How long a client that was told the end may still send, unheard.
 local LINGER_S = 1
 local LINGER_BYTES = 4 << 20
 
--- The others wait no longer than this for one that does not wait by itself.
-local TURN_S = 0.005
-
 local RECV_MAX = 64 << 10
-
-local function nothing() end
-
---- A function to be called by who may go on for long without waiting (its client reads, or
---- has sent, faster than we write): every few milliseconds it lets the loop have a turn, so
---- that the others are served.
----@return fun()
-function M.turns()
-    local next_s = core.now() + TURN_S
-    return function()
-        if core.now() >= next_s then
-            core.spawn(nothing):join()
-            next_s = core.now() + TURN_S
-        end
-    end
-end
 
 --- Ends our half, then takes in what still comes until the client ends too, for a moment.
 --- Closing with bytes unread would send an RST, which can overtake the last reply (RFC 1122
@@ -81,26 +68,36 @@ function M.finish(conn)
     end
 end
 
---- Takes an address apart: a bare host ("127.0.0.1", "[::1]", "localhost") has no port.
+--- Raises `usage`: nobody can listen there.
+function M.refuse(address, message)
+    error(core.error.new { kind = "usage", op = "listen", address = tostring(address), message = message }, 0)
+end
+
+--- Takes an address apart: a bare host ("127.0.0.1", "[::1]", "localhost") has no port, a Unix socket
+--- neither; where no scheme is named there is none.
 ---@param address string
----@return string host
+---@return string? host
 ---@return integer? port
+---@return "tcp"|"udp"|"unix"|nil scheme
 function M.split_address(address)
-    local text = type(address) == "string" and address:gsub("^tcp://", "") or ""
-    local host = text:match "^%[([%x:.]+)%]$"
-        or text:find ":.*:" and text:match "^[%x:.]+$"
-        or text:match "^[^:/]+$"
-    if host then
-        return core.address(host, 0).host, nil
+    local scheme, rest
+    if type(address) == "string" then
+        scheme, rest = address:match "^(%l+)://(.*)$"
+        rest = rest or address
+        local host = rest:match "^%[([%x:.]+)%]$"
+            or rest:find ":.*:" and rest:match "^[%x:.]+$"
+            or rest:match "^[^:/]+$"
+        if host and (not scheme or scheme == "tcp" or scheme == "udp") then
+            return core.address(host, 0).host, nil, scheme
+        end
     end
     local parsed = core.address(address)
-    if parsed.scheme ~= "tcp" then
-        error(core.error.new {
-            kind = "usage", op = "listen", address = tostring(parsed),
-            message = "the embedded servers listen at tcp addresses only",
-        }, 0)
+    if parsed.scheme == "tls" or parsed.scheme == "exec" then
+        M.refuse(parsed, "the embedded servers listen at tcp, udp and unix addresses only")
+    elseif parsed.scheme == "tcp" and rest and not scheme then
+        return parsed.host, parsed.port, nil
     end
-    return parsed.host, parsed.port
+    return parsed.host, parsed.port, parsed.scheme
 end
 
 -- Runs in the client's own task. Nothing; or an error that is a fault of ours: the network's,
@@ -151,7 +148,12 @@ running_methods.__index = running_methods
 
 --- Stops listening and ends the clients. Harmless when it has ended already.
 function running_methods:close()
-    self.listener:close()
+    if self.listener then
+        self.listener:close()
+    end
+    if self.udp then
+        self.udp:close()
+    end
     for task in pairs(self.clients) do
         task:cancel()
     end
@@ -168,7 +170,7 @@ end
 ---@param name string what reports call it
 ---@param definition echolot.servers.definition
 ---@param options table checked
----@param address string with a port
+---@param address string with a port, or of a Unix socket
 ---@param report? fun(text: string) told of internal errors; without it they end the task
 ---@return echolot.server.running
 function M.listen(name, definition, options, address, report)
@@ -187,10 +189,55 @@ function M.listen(name, definition, options, address, report)
     return running
 end
 
+local function listen_by_udp(self, address, report)
+    local answerer = self.definition.answerer
+    if not answerer then
+        M.refuse(address, ("the %s server knows streams only"):format(self.name))
+    end
+    local socket = datagrams.listen(answerer, self.options, address, report)
+    local running = setmetatable({
+        name = self.name,
+        address = tostring(socket.address),
+        host = socket.address.host,
+        port = socket.port,
+        udp = socket,
+        clients = {},
+    }, running_methods)
+    running.members = { running }
+    return running
+end
+
+-- By TCP and UDP, on one port.
+local function listen_by_both(self, host, port, report)
+    local tries = port and port ~= 0 and 1 or PORTS_TRIED
+    while true do
+        local running = M.listen(self.name, self.definition, self.options, core.address(host, port or 0), report)
+        local at = core.address("udp://" .. running.address:gsub("^tcp://", ""))
+        local ok, udp = pcall(datagrams.listen, self.definition.answerer, self.options, at, report)
+        if ok then
+            running.udp = udp
+            return running
+        end
+        running:close()
+        tries = tries - 1
+        if udp.errno ~= "EADDRINUSE" or tries == 0 then
+            error(udp, 0)
+        end
+    end
+end
+
 local function start_one(self, address, report)
+    address = address or ANY_ADDRESS
     local definition = self.definition
-    local host, port = M.split_address(address or ANY_ADDRESS)
-    return M.listen(self.name, definition, self.options, core.address(host, port or 0), report)
+    local host, port, scheme = M.split_address(address)
+    if not scheme and definition.answerer then
+        return listen_by_both(self, host, port, report)
+    end
+    local at = host and core.address(host, port or 0) or address
+    if scheme == "udp" then
+        return listen_by_udp(self, "udp://" .. tostring(at):gsub("^tcp://", ""), report)
+    end
+    return M.listen(self.name, definition, self.options, at, report)
 end
 
 ---@class echolot.server

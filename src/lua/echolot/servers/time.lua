@@ -13,11 +13,23 @@ local M = {
     },
 }
 
+-- In 2036 the 32 bits begin anew.
+local function told(options)
+    return string.pack(">I4", ((options.now or os.time()) + UNIX_EPOCH) & 0xFFFFFFFF)
+end
+
 ---@param conn echolot.conn
 ---@param options table
 function M.serve(conn, options)
-    -- In 2036 the 32 bits begin anew.
-    conn:pack(">I4", ((options.now or os.time()) + UNIX_EPOCH) & 0xFFFFFFFF)
+    conn:send(told(options))
+end
+
+--- By UDP each datagram is answered: the RFC's client sends an empty one.
+---@param options table
+function M.answerer(options)
+    return function()
+        return told(options)
+    end
 end
 
 return M

@@ -13,7 +13,7 @@ local core = require "echolot.core"
 local frames = require "echolot.servers.frames"
 local player = require "echolot.servers.connect_four.player"
 local rules = require "echolot.servers.connect_four.rules"
-local server = require "echolot.servers.server"
+local turns = require "echolot.servers.turns"
 
 local RED, YELLOW = rules.RED, rules.YELLOW
 
@@ -63,7 +63,7 @@ local M = {
 -- none of the protocol's whatever it says: too long, or not UTF-8. Nil at the end: what the
 -- client left without a line end may be half a command, and is not obeyed.
 local function lines_of(conn, max_line)
-    local give_way = server.turns()
+    local give_way = turns.new()
     local ended = false
     local function recv()
         local chunk = conn:recv(RECV_MAX)
@@ -107,7 +107,7 @@ end
 
 local function answers_of(conn, options, board)
     local computer = player.new(board, YELLOW, {
-        strength = options.strength, seed = options.seed, give_way = server.turns(),
+        strength = options.strength, seed = options.seed, give_way = turns.new(),
     })
     local opening = { table.unpack(options.opening or {}) }
     local moves = 0
