@@ -85,10 +85,8 @@ describe("an address", function()
     end)
 
     it("of other kinds is told from a bad one", function()
-        for _, text in ipairs { "tls://127.0.0.1:7", "exec:no-such-command" } do
-            local err = pair.failure("usage", echolot.connect, text)
-            assert.is_nil(err.message:match "^bad address")
-        end
+        local err = pair.failure("usage", echolot.connect, "exec:no-such-command")
+        assert.is_nil(err.message:match "^bad address")
     end)
 
     it("keeps what a script writes into it to itself", function()

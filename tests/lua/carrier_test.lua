@@ -1,22 +1,38 @@
--- What every carrier has to do alike: each of these tests is run over TCP and over a program's standard files. The peer
--- gives back what it gets.
+-- What every carrier has to do alike: each of these tests is run over TCP, over a program's standard files, and over TLS
+-- upon TCP and upon a Unix socket. The peer gives back what it gets.
 local echolot = require "echolot"
 local pair = require "conn_pair"
+local tls = require "tls_pair"
+
+setup(function() tls.make "server" end)
+teardown(tls.remove)
+
+local function echo(client)
+    while true do
+        local some = client:timeout(math.huge):recv(65536)
+        if some == "" then
+            return
+        end
+        client:send(some)
+    end
+end
+
+local function over_tls(address, options)
+    local secure = { tls = tls.client { sni = "localhost" } }
+    for key, value in pairs(options or {}) do
+        secure[key] = value
+    end
+    local server = echolot.serve(address, echo, { tls = tls.server() })
+    return echolot.connect(server.address, secure)
+end
 
 -- name = function(options) -> a connection
 local CARRIERS = {
     { "tcp", function(options)
-        local server = echolot.serve(pair.LOCAL, function(client)
-            while true do
-                local some = client:timeout(math.huge):recv(65536)
-                if some == "" then
-                    return
-                end
-                client:send(some)
-            end
-        end)
-        return echolot.connect(server.address, options)
+        return echolot.connect(echolot.serve(pair.LOCAL, echo).address, options)
     end },
+    { "tls", function(options) return over_tls("tls://127.0.0.1:0", options) end },
+    { "tls over unix", function(options) return over_tls("unix:" .. pair.path(), options) end },
     { "exec", function(options) return echolot.connect("exec:cat", options) end },
 }
 
@@ -31,6 +47,8 @@ local function take_all(conn)
     until parts[#parts] == ""
     return table.concat(parts)
 end
+
+local ADDRESSES = { tcp = "tcp://", exec = "exec:cat", tls = "tls://", ["tls over unix"] = "unix:/" }
 
 for _, carrier in ipairs(CARRIERS) do
     local name, connect = carrier[1], carrier[2]
@@ -90,7 +108,7 @@ for _, carrier in ipairs(CARRIERS) do
         it("fails an expectation at the first byte that does not fit, and keeps the bytes", function()
             local conn = connect():send "abX"
             local err = pair.fails("mismatch", conn, "expect", "abc")
-            assert.contains(name == "exec" and "exec:cat" or "tcp://", err.message .. tostring(err.address))
+            assert.contains(ADDRESSES[name], err.message .. tostring(err.address))
             assert.equal("abX", conn:unread())
         end)
 
