@@ -222,7 +222,7 @@ def closes(t):
         io.stdout:setvbuf "no"
         local echolot = require "echolot"
         local c <close> = setmetatable({}, { __close = function() print "closed" end })
-        print "ready"
+        echolot.spawn(print, "ready") -- said once the script waits
         echolot.sleep(1000)""")
     process = t.start(ECHOLOT, "run", script)
     process.wait_for("ready")
