@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "bind/conn.h"
 #include "bind/fault.h"
+#include "match/matcher.h"
 
 #define INT_SIZE_MAX 16
 
@@ -61,23 +62,9 @@ static void align(struct cursor *u, size_t size)
 static size_t number_size(struct cursor *u, char c)
 {
     switch (c) {
-    case 'b':
-    case 'B':
-        return 1;
-    case 'h':
-    case 'H':
-        return sizeof(short);
     case 'i':
     case 'I':
         return digits(u, sizeof(int));
-    case 'l':
-    case 'L':
-        return sizeof(long);
-    case 'j':
-    case 'J':
-        return sizeof(lua_Integer);
-    case 'T':
-        return sizeof(size_t);
     case 'f':
         return sizeof(float);
     case 'n':
@@ -85,7 +72,7 @@ static size_t number_size(struct cursor *u, char c)
     case 'd':
         return sizeof(double);
     default:
-        return 0;
+        return el_matcher_integer_size(c);
     }
 }
 

@@ -392,30 +392,28 @@ static bool expect_at_once(lua_State *L, struct el_lconn *lc)
     return true;
 }
 
+/* A call of one matcher, and options. */
+static int call_one(lua_State *L, struct el_lconn *lc, enum op op)
+{
+    double timeout_s = take_options(L, lc, names[op]);
+    if (lua_gettop(L) < MATCHER)
+        el_fault_argument(L, names[op], MATCHER, "string or matcher");
+    check_one(L, names[op]);
+    check_framed(L, names[op]);
+    return run(L, lc, op, timeout_s);
+}
+
 /* conn:expect(m [, options]) -> captures, or else the matched text */
 static int conn_expect(lua_State *L)
 {
     struct el_lconn *lc = el_conn_check(L, "expect");
-    if (expect_at_once(L, lc))
-        return 1;
-    double timeout_s = take_options(L, lc, "expect");
-    if (lua_gettop(L) < MATCHER)
-        el_fault_argument(L, "expect", MATCHER, "string or matcher");
-    check_one(L, "expect");
-    check_framed(L, "expect");
-    return run(L, lc, EXPECT, timeout_s);
+    return expect_at_once(L, lc) ? 1 : call_one(L, lc, EXPECT);
 }
 
 /* conn:skip_until(m [, options]) -> the bytes passed over, then what expect returns */
 static int conn_skip_until(lua_State *L)
 {
-    struct el_lconn *lc = el_conn_check(L, "skip_until");
-    double timeout_s = take_options(L, lc, "skip_until");
-    if (lua_gettop(L) < MATCHER)
-        el_fault_argument(L, "skip_until", MATCHER, "string or matcher");
-    check_one(L, "skip_until");
-    check_framed(L, "skip_until");
-    return run(L, lc, SKIP_UNTIL, timeout_s);
+    return call_one(L, el_conn_check(L, "skip_until"), SKIP_UNTIL);
 }
 
 /* conn:expect_line([m] [, options]) -> the line, then captures */

@@ -77,7 +77,7 @@ int el_matcher_add(struct el_matcher *m, const struct el_matcher *alternative)
 
 /* --- length prefixes --------------------------------------------------------------------- */
 
-static size_t native_size(char c)
+size_t el_matcher_integer_size(char c)
 {
     switch (c) {
     case 'b':
@@ -114,7 +114,7 @@ int el_matcher_parse_prefix(const char *fmt, size_t n, struct el_matcher_prefix 
     if (at == n)
         return EL_EUSAGE;
     char c = fmt[at++];
-    p.size = native_size(c);
+    p.size = el_matcher_integer_size(c);
     p.is_signed = c >= 'a';
     if ((c == 'i' || c == 'I') && at < n && fmt[at] >= '0' && fmt[at] <= '9') {
         p.size = 0;

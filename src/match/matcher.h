@@ -71,6 +71,10 @@ int el_matcher_either(struct el_matcher *m, unsigned count)
 int el_matcher_add(struct el_matcher *m, const struct el_matcher *alternative)
     __attribute__((warn_unused_result));
 
+/* Bytes of the integer that a letter of string.pack stands for, where no size follows it; 0: it
+ * stands for none. */
+size_t el_matcher_integer_size(char c);
+
 /* Reads a format of one integer such as ">I4". EL_EUSAGE where it is anything else. */
 int el_matcher_parse_prefix(const char *fmt, size_t n, struct el_matcher_prefix *out)
     __attribute__((warn_unused_result));
