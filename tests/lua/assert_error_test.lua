@@ -1,44 +1,12 @@
 -- The assertions about functions that raise: has_error, has_no_error, error_matches.
+local failures = require "assert_failures"
 local subject = require "echolot.assert"
 
 local ours = subject.new()
-
-local function is(expected, actual)
-    if not rawequal(expected, actual) then
-        error(("expected:\n%s\ngot:\n%s"):format(tostring(expected), tostring(actual)), 2)
-    end
-end
-
--- What `f` raised.
-local function failure(f, ...)
-    local ok, raised = pcall(f, ...)
-    if ok then
-        error("nothing was raised", 2)
-    end
-    return raised
-end
-
-local function fails(message, f, ...)
-    local raised = failure(f, ...)
-    is("mismatch", raised.kind)
-    is("assert", raised.op)
-    is(message, raised.message)
-    is(message, tostring(raised))
-end
-
-local function misuse(message, f, ...)
-    local raised = failure(f, ...)
-    is("usage", raised.kind)
-    is(message, raised.message)
-end
+local is, failure, fails, misuse, raises =
+    failures.is, failures.failure, failures.fails, failures.misuse, failures.raises
 
 local function nothing() end
-
-local function raises(value, level)
-    return function()
-        error(value, level)
-    end
-end
 
 -- An error as the program's own are: fields, and one line of text.
 local timeout = setmetatable({ kind = "timeout", op = "recv", message = "timeout after 5 s" }, {

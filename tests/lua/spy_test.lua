@@ -1,29 +1,15 @@
 -- Spies, stubs and matchers: the words of their failures, what they keep, when they end. That they behave as busted's
 -- do is what tests/e2e/busted_test.py is about.
+local failures = require "assert_failures"
 local inner = require "suite_inner"
 local subject = require "echolot.assert"
 
 local ours = subject.new()
 
-local function failure(f, ...)
-    local ok, raised = pcall(f, ...)
-    if ok then
-        error("nothing was raised", 2)
-    end
-    return raised
-end
-
-local function fails(message, f, ...)
-    local raised = failure(f, ...)
-    assert.equal("mismatch", raised.kind)
-    assert.equal(message, raised.message)
-    return raised
-end
+local failure, fails = failures.failure, failures.fails
 
 local function misuse(message, f, ...)
-    local raised = failure(f, ...)
-    assert.equal("usage", raised.kind)
-    assert.equal(message, raised.message)
+    local raised = failures.misuse(message, f, ...)
     assert.matches("^tests/lua/spy_test%.lua:%d+$", raised.where:gsub("^.*(tests/lua/)", "%1"))
 end
 
