@@ -5,36 +5,14 @@ import struct
 from harness import SANITIZED, SCRIPTS, Failed, Skip, case, free_port, main, need
 
 import peer
-
-XINETD_SERVICE = """
-service {name}
-{{
-    id = {name}-stream
-    type = INTERNAL UNLISTED
-    socket_type = stream
-    protocol = tcp
-    user = {user}
-    wait = no
-    bind = 127.0.0.1
-    port = {port}
-    instances = UNLIMITED
-}}
-"""
-SERVICES = ["echo", "discard", "chargen", "daytime", "time"]
+from services import SERVICES, start_xinetd
 
 
 def xinetd(t):
     """Starts it; {service: address}."""
-    program, user = need("xinetd"), t.run("id", "-un").text().strip()
-    for attempt in range(5):
+    for _ in range(5):
         ports = {name: free_port() for name in SERVICES}
-        config = "defaults\n{\n    log_type = FILE %s\n    cps = 10000 1\n}\n" % (t.dir / "log")
-        for name, port in ports.items():
-            config += XINETD_SERVICE.format(name=name, user=user, port=port)
-        path = t.write(f"xinetd{attempt}.conf", config)
-        # not -d, for which it wants a terminal; few descriptors, which it all closes one by one
-        args = ["-dontfork", "-f", path, "-filelog", t.dir / "log", "-pidfile", t.dir / "pid"]
-        server = t.start("sh", "-c", 'ulimit -n 256; exec "$@"', "sh", program, *args)
+        server = start_xinetd(t, "tcp", ports)
         try:
             if set(server.wait_ports(len(ports))) == set(ports.values()):
                 return {name: f"127.0.0.1:{port}" for name, port in ports.items()}

@@ -5,21 +5,8 @@ import socket
 import subprocess
 
 from harness import DEADLINE_S, ECHOLOT, SANITIZED, Skip, case, free_port, main, need, until
+from services import SERVICES, start_xinetd
 
-XINETD_SERVICE = """
-service {name}
-{{
-    id = {name}-dgram
-    type = INTERNAL UNLISTED
-    socket_type = dgram
-    protocol = udp
-    user = {user}
-    wait = yes
-    bind = 127.0.0.1
-    port = {port}
-}}
-"""
-SERVICES = ["echo", "discard", "chargen", "daytime", "time"]
 SMALL = """
 local echolot = require "echolot"
 local services = {}
@@ -99,14 +86,8 @@ def run(t, text):
 
 @case("xinetd's echo, discard, chargen, daytime and time by UDP")
 def xinetd(t):
-    program, user = need("xinetd"), t.run("id", "-un").text().strip()
     ports = {name: free_port() for name in SERVICES}
-    config = "defaults\n{\n    log_type = FILE %s\n}\n" % (t.dir / "log")
-    for name, port in ports.items():
-        config += XINETD_SERVICE.format(name=name, user=user, port=port)
-    path = t.write("xinetd.conf", config)
-    args = ["-dontfork", "-f", path, "-filelog", t.dir / "log", "-pidfile", t.dir / "pid"]
-    server = t.start("sh", "-c", 'ulimit -n 256; exec "$@"', "sh", program, *args)
+    server = start_xinetd(t, "udp", ports)
     until(lambda: bound(server.pid) >= set(ports.values()), "xinetd listens", process=server)
     small(t, {name: f"127.0.0.1:{port}" for name, port in ports.items()})
 
